@@ -1,0 +1,74 @@
+"""Everything that can go wrong with the machinery, each kind with the exit code it ends the program with.
+
+Trouble with a single row is never an exception: it is a ``Refusal`` or an ``Outcome`` (see ``models``).
+"""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the program tells the shell; cron and scripts rely on these numbers."""
+
+    OK = 0
+    UNEXPECTED = 1
+    USAGE = 2
+    SHEET_REFUSED = 3
+    LEDGER = 4
+    RETRYABLE_REMAIN = 5
+    ROWS_NEED_ATTENTION = 6
+    STOPPED = 7
+    TIME_LIMIT = 10
+    LOCKED = 11
+    INTERRUPTED = 130
+
+
+class DispatcherError(Exception):
+    """A failure the user can read: one sentence that says what, where and what to do."""
+
+    exit_code = ExitCode.UNEXPECTED
+
+
+class UsageError(DispatcherError):
+    """The command line asks for something that cannot be done."""
+
+    exit_code = ExitCode.USAGE
+
+
+class CampaignError(DispatcherError):
+    """The campaign file is wrong; ``problems`` lists every finding, not only the first.
+
+    Each problem names the key in the file and what to write instead.
+    """
+
+    exit_code = ExitCode.USAGE
+
+    def __init__(self, path: str, problems: list[str]) -> None:
+        self.path = path
+        self.problems = problems
+        super().__init__(
+            "\n".join([f"{path}: {len(problems)} problem(s)", *(f"  {line}" for line in problems)])
+        )
+
+
+class SheetError(DispatcherError):
+    """The recipients file as a whole cannot be trusted; nothing is sent."""
+
+    exit_code = ExitCode.SHEET_REFUSED
+
+
+class LedgerError(DispatcherError):
+    """The ledger cannot be opened, read or written, or does not hold what it must."""
+
+    exit_code = ExitCode.LEDGER
+
+
+class LockHeldError(DispatcherError):
+    """Another run is writing to this ledger."""
+
+    exit_code = ExitCode.LOCKED
+
+
+class InterruptedRunError(DispatcherError):
+    """A person or the system asked the run to stop before it began to dispatch."""
+
+    exit_code = ExitCode.INTERRUPTED
