@@ -45,9 +45,7 @@ class CampaignError(DispatcherError):
     def __init__(self, path: str, problems: list[str]) -> None:
         self.path = path
         self.problems = problems
-        super().__init__(
-            "\n".join([f"{path}: {len(problems)} problem(s)", *(f"  {line}" for line in problems)])
-        )
+        super().__init__("\n".join([f"{path}: {len(problems)} problem(s)", *(f"  {line}" for line in problems)]))
 
 
 class SheetError(DispatcherError):

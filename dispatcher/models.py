@@ -1,5 +1,6 @@
 """The words of the program as frozen records and enums; every room speaks in these."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -7,6 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from dispatcher.placeholders import Text
+
+LOCALE_PATTERN = re.compile(r"[a-z]{2,3}(_[A-Z]{2})?")
+"""WhatsApp's locale codes, case-sensitive: ``en`` and ``en_US`` are different templates."""
 
 
 class State(StrEnum):
@@ -223,3 +227,46 @@ def mask_digits(text: str) -> str:
         return text
     hidden = set(digit_positions[2:-3])
     return "".join("*" if index in hidden else character for index, character in enumerate(text))
+
+
+def parse_duration_s(text: str) -> float:
+    """Return the seconds a duration such as ``90s``, ``5m``, ``4h`` or ``1h30m`` stands for.
+
+    Raises:
+        ValueError: the text is no duration.
+    """
+    match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?", text.strip())
+    if not match or not any(match.groups()):
+        raise ValueError(f"{text!r} is no duration")
+    hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def format_duration(seconds: float) -> str:
+    """Return a duration as people read it: ``8 s``, ``4 min 20 s``, ``2 h 5 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def state_after(outcome: Outcome) -> State:
+    """Return where a row stands after an attempt.
+
+    A refusal that stops the run (401, 402, 403) concerns the key or the account, not the row: it stays
+    ``pending``.
+    """
+    if outcome.verdict is Verdict.REJECTED and outcome.stop:
+        return State.PENDING
+    return _STATE_AFTER[outcome.verdict]
+
+
+_STATE_AFTER = {
+    Verdict.ACCEPTED: State.ACCEPTED,
+    Verdict.THROTTLED: State.RETRYABLE,
+    Verdict.UNSENT: State.RETRYABLE,
+    Verdict.REJECTED: State.FAILED,
+    Verdict.IN_DOUBT: State.IN_DOUBT,
+}

@@ -53,8 +53,7 @@ class Text:
             ValueError: a format was asked for and the value is no ISO date or time.
         """
         return "".join(
-            part if isinstance(part, str) else format_value(values[part.key], part.format)
-            for part in self.parts
+            part if isinstance(part, str) else format_value(values[part.key], part.format) for part in self.parts
         )
 
 
@@ -91,9 +90,7 @@ def _parse_placeholder(inside: str, source: str) -> Placeholder:
     for directive in _DIRECTIVES.finditer(form):
         if directive.group() == "%":
             unknown = form[directive.start() : directive.start() + 2]
-            raise ValueError(
-                f"unknown date directive {unknown!r} in {source!r}; write for example %d %B %Y or %H:%M"
-            )
+            raise ValueError(f"unknown date directive {unknown!r} in {source!r}; write for example %d %B %Y or %H:%M")
     return Placeholder(" ".join(column.split()), fold(column), form)
 
 
