@@ -22,7 +22,7 @@ from dispatcher.models import (
     SheetRules,
     parse_duration_s,
 )
-from dispatcher.placeholders import Text, fold, parse_text
+from dispatcher.placeholders import fold, parse_text
 
 _ENDPOINT = "https://studio-api-{region}.ai.vonage.com/messaging/conversation"
 _VENDOR_DOMAINS = ("vonage.com", "nexmo.com", "vonage.net")
@@ -47,6 +47,30 @@ def _check_duration(text: str) -> str:
     return text
 
 
+def _check_column(source: str) -> str:
+    if not parse_text(source).placeholders:
+        raise ValueError("names no column, so it is the same for every row")
+    return source
+
+
+def _check_locale(source: str) -> str:
+    if not parse_text(source).placeholders and not LOCALE_PATTERN.fullmatch(source):
+        raise ValueError("is no locale")
+    return source
+
+
+def _check_endpoint(url: str) -> str:
+    if not is_loopback_url(url):
+        raise ValueError("is not on this machine, and the region decides where to send")
+    return url
+
+
+def _check_status_url(url: str) -> str:
+    if trouble := _status_url_trouble(url):
+        raise ValueError(trouble)
+    return url
+
+
 _SourceText = Annotated[str, AfterValidator(_check_text)]
 _Duration = Annotated[str, AfterValidator(_check_duration)]
 
@@ -69,7 +93,9 @@ class _AgentSection(_Section):
         default=1, description="the limit the vendor approved: 1, 3 or 5 (a whole number without quotes)"
     )
     warm_up: _Duration = Field(default="5m", description='a duration such as "5m", or "0s" to turn it off')
-    endpoint: str | None = Field(default=None, description="nothing (leave it out), or a URL on 127.0.0.1")
+    endpoint: Annotated[str, AfterValidator(_check_endpoint)] | None = Field(
+        default=None, description="nothing (leave it out), or a URL on 127.0.0.1"
+    )
     limit_scope: Literal["agent", "api_key"] = Field(default="agent", description='"agent" or "api_key"')
 
 
@@ -84,14 +110,18 @@ class _SheetSection(_Section):
 
 
 class _RecipientSection(_Section):
-    to: _SourceText = Field(description='the column that holds the number, such as to = "{phone}"')
+    to: Annotated[str, AfterValidator(_check_column)] = Field(
+        description='the column that holds the number, such as to = "{phone}"'
+    )
     written_as: Literal["international", "national"] = Field(
         default="international", description='"international", or "national" with default_region'
     )
     default_region: Annotated[str, _pattern("[A-Z]{2}", "a country code")] | None = Field(
         default=None, description='two capital letters such as "GB", together with written_as = "national"'
     )
-    key: _SourceText = Field(default="{to}", description='columns that identify a message, such as "{to} {today}"')
+    key: Annotated[str, AfterValidator(_check_column)] = Field(
+        default="{to}", description='columns that identify a message, such as "{to} {today}"'
+    )
     skip_if: dict[str, list[str]] = Field(
         default_factory=dict, description='columns with lists of words, such as { opt_out = ["yes", "x"] }'
     )
@@ -106,7 +136,9 @@ class _TemplateSection(_Section):
     name: Annotated[str, _pattern("[a-z0-9_]+", "a template name")] = Field(
         description="the approved template's name: lower-case letters, digits and underscores"
     )
-    locale: _SourceText = Field(description='a code such as "en" or "en_US", or a column such as "{language}"')
+    locale: Annotated[str, AfterValidator(_check_locale)] = Field(
+        description='a code such as "en" or "en_US", or a column such as "{language}"'
+    )
     header: list[_SourceText] = Field(default_factory=list, max_length=1, description="at most one text in a list")
     body: list[_SourceText] = Field(default_factory=list, description="a list of texts, one per placeholder")
 
@@ -117,7 +149,9 @@ _ParameterName = Annotated[str, _pattern("[A-Z0-9_]+", "a parameter name: capita
 class _File(_Section):
     name: str = Field(min_length=1, max_length=100, description='the campaign\'s name, such as "reminders"')
     recipients: str = Field(min_length=1, description="the path of the spreadsheet, relative to this file")
-    status_url: str = Field(description="an https URL of your own that receives the message statuses")
+    status_url: Annotated[str, AfterValidator(_check_status_url)] = Field(
+        description="an https URL of your own with a public host name"
+    )
     channel: Literal["whatsapp", "sms"] = Field(default="whatsapp", description='"whatsapp" or "sms"')
     agent: _AgentSection = Field(description="an [agent] table with id and region")
     sheet: _SheetSection = Field(default_factory=_SheetSection, description="a [sheet] table")
@@ -267,28 +301,13 @@ def _find_contradictions(file: _File) -> Iterator[str]:
     """Yield what no single key can show: keys that do not fit each other."""
     if file.channel == "whatsapp" and file.template is None:
         yield 'template: missing; write a [template] table, or channel = "sms"'
-    if file.template and not (locale := parse_text(file.template.locale)).placeholders:
-        if not LOCALE_PATTERN.fullmatch(locale.source):
-            yield f'template.locale = {locale.source!r}: is no locale; write one such as "en" or "en_US"'
     recipient = file.recipient
     if recipient.written_as == "national" and recipient.default_region is None:
         yield 'recipient.default_region: missing; national numbers need their country, such as "GB"'
     if recipient.written_as == "international" and recipient.default_region is not None:
         yield 'recipient.default_region: only for written_as = "national"; remove it or write that too'
-    if not parse_text(recipient.to).placeholders:
-        yield f"recipient.to = {recipient.to!r}: names no column; write the number's column, such as {{phone}}"
-    if not parse_text(recipient.key).placeholders:
-        yield f"recipient.key = {recipient.key!r}: is the same for every row; write columns, such as {{to}}"
-    endpoint = file.agent.endpoint
-    if endpoint is not None and not is_loopback_url(endpoint):
-        yield f"agent.endpoint = {endpoint!r}: is not on this machine; remove it, the region decides where to send"
-    trouble = _status_url_trouble(file.status_url, loopback_allowed=endpoint is not None)
-    if trouble:
-        yield f"status_url = {file.status_url!r}: {trouble}"
-
-
-def _is_locale(locale: Text) -> bool:
-    return bool(locale.placeholders or LOCALE_PATTERN.fullmatch(locale.source))
+    if file.agent.endpoint is None and is_loopback_url(file.status_url):
+        yield f"status_url = {file.status_url!r}: cannot be reached from outside; write a public https URL"
 
 
 def is_loopback_url(url: str) -> bool:
@@ -308,7 +327,7 @@ def _is_loopback_host(host: str) -> bool:
         return host == "localhost"
 
 
-def _status_url_trouble(url: str, *, loopback_allowed: bool) -> str:
+def _status_url_trouble(url: str) -> str:
     """Return what is wrong with a status URL, or an empty text.
 
     Source: the vendor's page asks for a URL of one's own and warns of endless loops on its own hosts.
@@ -317,17 +336,17 @@ def _status_url_trouble(url: str, *, loopback_allowed: bool) -> str:
         parts = urlsplit(url)
         host, _ = (parts.hostname or "").rstrip("."), parts.port
     except ValueError:
-        return "is no URL; write https://your.host/path"
+        return "is no URL"
     if re.search(r"[\s\x00-\x1f\x7f]", url) or "@" in parts.netloc:
-        return "holds a space, a control character or a user name; write https://your.host/path"
-    if loopback_allowed and is_loopback_url(url):
+        return "holds a space, a control character or a user name"
+    if is_loopback_url(url):  # right only beside a loopback endpoint, which no single key can show
         return ""
     if parts.scheme != "https":
-        return "is not https; write https://your.host/path (http on 127.0.0.1 needs a loopback endpoint)"
+        return "is not https"
     if any(host == domain or host.endswith(f".{domain}") for domain in _VENDOR_DOMAINS):
-        return "is the vendor's own host, which loops without end; write a URL of your own"
+        return "is the vendor's own host, which loops without end"
     if not _is_public_host(host):
-        return "cannot be reached from outside; write a public host name"
+        return "cannot be reached from outside"
     return ""
 
 
