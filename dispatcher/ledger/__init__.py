@@ -1,0 +1,69 @@
+"""The outcome ledger: every SQL statement of the program, and the only truth about what was sent.
+
+One SQLite file. One process writes, holding ``RunLock``; inside it one thread writes, the ``Writer``'s;
+everybody else opens the file read-only with ``open_reader`` and never checkpoints. What other rooms
+may do is a function of this room that takes a connection: ``writer.call(load_sheet, ...)``,
+``count_states(reader, ...)``.
+"""
+
+from dispatcher.ledger.agents import AgentRecord, keep_learnt, note_limit, seconds_since_last_attempt
+from dispatcher.ledger.decisions import Doubt, list_in_doubt, resolve, retry, sweep_dead_run
+from dispatcher.ledger.file import open_reader
+from dispatcher.ledger.load import Change, LoadReport, classify_changes, is_loaded, load_sheet
+from dispatcher.ledger.lock import RunLock
+from dispatcher.ledger.queue import DueRow, find_due, find_retryable, read_row, refuse_row, withdraw_vanished
+from dispatcher.ledger.reading import (
+    CampaignRecord,
+    RowRecord,
+    count_open_problems,
+    count_states,
+    find_campaign,
+    find_rows,
+    last_run,
+    list_campaigns,
+    read_attempts,
+    read_events,
+    read_rows,
+)
+from dispatcher.ledger.runs import RunCounts, begin_run, end_run
+from dispatcher.ledger.writer import Writer
+
+__all__ = [
+    "AgentRecord",
+    "CampaignRecord",
+    "Change",
+    "Doubt",
+    "DueRow",
+    "LoadReport",
+    "RowRecord",
+    "RunCounts",
+    "RunLock",
+    "Writer",
+    "begin_run",
+    "classify_changes",
+    "count_open_problems",
+    "count_states",
+    "end_run",
+    "find_campaign",
+    "find_due",
+    "find_retryable",
+    "find_rows",
+    "is_loaded",
+    "keep_learnt",
+    "last_run",
+    "list_campaigns",
+    "list_in_doubt",
+    "load_sheet",
+    "note_limit",
+    "open_reader",
+    "read_attempts",
+    "read_events",
+    "read_row",
+    "read_rows",
+    "refuse_row",
+    "resolve",
+    "retry",
+    "seconds_since_last_attempt",
+    "sweep_dead_run",
+    "withdraw_vanished",
+]

@@ -1,0 +1,120 @@
+"""What moves rows outside a send: a dead run's sweep, and what a person decides."""
+
+import getpass
+import os
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Select, and_, exists, func, insert, select, update
+
+from dispatcher.ledger.file import utc_now
+from dispatcher.ledger.schema import attempts, campaigns, events_table, recipients, runs
+from dispatcher.models import State, Verdict
+
+SWEEP_REASON = "the run ended while a request may have been in the air"
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A row whose outcome cannot be known; ``attempted_at`` is when its last attempt began."""
+
+    id: int
+    row_number: int
+    to: str
+    attempted_at: str
+    reason: str
+
+
+def sweep_dead_run(connection: Connection) -> int:
+    """Move every row a dead run left in ``sending`` to ``in_doubt``; return how many.
+
+    Only to be called while holding the lock: then no run is alive, and age plays no part. Doing it
+    twice, or after dying half-way, changes nothing more.
+    """
+    left = select(recipients.c.id, recipients.c.state).where(recipients.c.state == State.SENDING)
+    count = _move(connection, left, State.IN_DOUBT, SWEEP_REASON, who="dispatcher")
+    connection.execute(
+        update(attempts)
+        .where(attempts.c.outcome.is_(None))
+        .values(ended_at=utc_now(), outcome=Verdict.IN_DOUBT, reason=SWEEP_REASON)
+    )
+    connection.execute(update(runs).where(runs.c.ended_at.is_(None)).values(ended_at=utc_now(), note="died"))
+    return count
+
+
+def list_in_doubt(connection: Connection, campaign_name: str, row_numbers: Collection[int] = ()) -> list[Doubt]:
+    """Return the rows in doubt of a campaign in the sheet's order, all or those named."""
+    attempted_at = (
+        select(func.max(attempts.c.started_at)).where(attempts.c.recipient_id == recipients.c.id).scalar_subquery()
+    )
+    query = (
+        select(recipients, attempted_at.label("attempted_at"))
+        .join(campaigns)
+        .where(campaigns.c.name == campaign_name, recipients.c.state == State.IN_DOUBT)
+        .order_by(recipients.c.row_number)
+    )
+    if row_numbers:
+        query = query.where(recipients.c.row_number.in_(row_numbers))
+    return [
+        Doubt(row.id, row.row_number, row.to_number, row.attempted_at or "", row.reason)
+        for row in connection.execute(query)
+    ]
+
+
+def resolve(connection: Connection, recipient_ids: Sequence[int], state: State) -> int:
+    """Move rows in doubt to where a person says they belong; return how many moved.
+
+    A row put back to ``pending`` makes the next load read its values from the sheet again.
+    """
+    chosen = select(recipients.c.id, recipients.c.state).where(
+        recipients.c.id.in_(recipient_ids), recipients.c.state == State.IN_DOUBT
+    )
+    if state is State.PENDING:
+        theirs = select(recipients.c.campaign_id).where(recipients.c.id.in_(recipient_ids))
+        connection.execute(update(campaigns).where(campaigns.c.id.in_(theirs)).values(fingerprint=""))
+    return _move(connection, chosen, state, f"resolved as {state} by {_who()}", who=_who())
+
+
+def retry(connection: Connection, campaign_id: int, verdicts: Collection[Verdict]) -> int:
+    """Make rows due whose last attempt ended in one of ``verdicts``; return how many.
+
+    ``failed`` rows of the present sheet go back to ``pending``; ``retryable`` ones need not wait any longer.
+    """
+    last_attempt = select(func.max(attempts.c.id)).where(attempts.c.recipient_id == recipients.c.id).scalar_subquery()
+    ended_so = exists().where(and_(attempts.c.id == last_attempt, attempts.c.outcome.in_(verdicts)))
+    load_number = select(campaigns.c.load_number).where(campaigns.c.id == campaign_id).scalar_subquery()
+    chosen = select(recipients.c.id, recipients.c.state).where(
+        recipients.c.campaign_id == campaign_id, recipients.c.load_number == load_number, ended_so
+    )
+    waiting = update(recipients).where(
+        recipients.c.id.in_(chosen.where(recipients.c.state == State.RETRYABLE).with_only_columns(recipients.c.id))
+    )
+    eased = connection.execute(waiting.values(not_before=None)).rowcount
+    failed = chosen.where(recipients.c.state == State.FAILED)
+    return eased + _move(connection, failed, State.PENDING, f"put back by {_who()}", who=_who())
+
+
+def _move(connection: Connection, chosen: Select[tuple[int, str]], state: State, reason: str, *, who: str) -> int:
+    """Move the chosen rows and write down who moved them; the trigger refuses forbidden moves."""
+    rows = connection.execute(chosen).all()
+    if not rows:
+        return 0
+    now = utc_now()
+    for start in range(0, len(rows), 1000):
+        ids = [row.id for row in rows[start : start + 1000]]
+        change = {"state": state, "reason": reason, "not_before": None, "updated_at": now}
+        connection.execute(update(recipients).where(recipients.c.id.in_(ids)).values(**change))
+    moves = [
+        {"recipient_id": row.id, "at": now, "who": who, "from_state": row.state, "to_state": state, "reason": reason}
+        for row in rows
+    ]
+    connection.execute(insert(events_table), moves)
+    return len(rows)
+
+
+def _who() -> str:
+    """Name the person at the keyboard, or the account cron runs under."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"

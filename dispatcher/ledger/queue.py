@@ -1,0 +1,237 @@
+"""The ledger as the queue: which rows are due, the intent before a request, the conclusion after it."""
+
+import hashlib
+import itertools
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, tuple_, update
+
+from dispatcher.errors import LedgerError
+from dispatcher.ledger.file import utc_now
+from dispatcher.ledger.schema import attempts, campaigns, recipients
+from dispatcher.models import Outcome, Recipient, Refusal, State, state_after
+
+
+@dataclass(frozen=True, slots=True)
+class DueRow:
+    """A row that waits to be sent, read back from the ledger and checked against its digest."""
+
+    id: int
+    recipient: Recipient
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A request is about to leave for this row; ``future`` gets the attempt's id."""
+
+    recipient_id: int
+    run_id: int
+    future: Future[int] = field(default_factory=Future)
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """An attempt is over."""
+
+    attempt_id: int
+    recipient_id: int
+    outcome: Outcome
+    not_before: str | None
+    future: Future[None] = field(default_factory=Future)
+
+
+def digest(campaign_id: int, key: str | None, to: str | None, cells: str) -> str:
+    """Return the check sum that shows a damaged number, key or cell before it is sent.
+
+    SQLite notices few flipped bits by itself: most fall into the text of a cell.
+    """
+    parts = "\x1f".join((str(campaign_id), key or "", to or "", cells))
+    return hashlib.blake2b(parts.encode(), digest_size=16).hexdigest()
+
+
+def find_due(connection: Connection, campaign_id: int, *, after: tuple[int, int], count: int) -> list[DueRow]:
+    """Return the next pending rows in the sheet's order.
+
+    Args:
+        connection: the ledger.
+        campaign_id: whose rows.
+        after: row number and id of the last row already taken; (0, 0) begins.
+        count: how many rows at most.
+
+    Raises:
+        LedgerError: a row does not match its digest.
+    """
+    place = tuple_(recipients.c.row_number, recipients.c.id)
+    query = (
+        select(recipients)
+        .where(recipients.c.campaign_id == campaign_id, recipients.c.state == State.PENDING, place > after)
+        .order_by(recipients.c.row_number, recipients.c.id)
+        .limit(count)
+    )
+    return [_due_row(row) for row in connection.execute(query)]
+
+
+def find_retryable(connection: Connection, campaign_id: int) -> list[tuple[int, str]]:
+    """Return id and ``not_before`` of the rows that wait for another try, the earliest first."""
+    query = (
+        select(recipients.c.id, recipients.c.not_before)
+        .where(recipients.c.campaign_id == campaign_id, recipients.c.state == State.RETRYABLE)
+        .order_by(recipients.c.not_before, recipients.c.row_number)
+    )
+    return [(row.id, row.not_before or "") for row in connection.execute(query)]
+
+
+def read_row(connection: Connection, recipient_id: int) -> DueRow:
+    """Return one waiting row by its id."""
+    return _due_row(connection.execute(select(recipients).where(recipients.c.id == recipient_id)).one())
+
+
+def _due_row(row: Row[tuple[object, ...]]) -> DueRow:
+    if row.digest != digest(row.campaign_id, row.key, row.to_number, row.cells):
+        raise LedgerError(f"row {row.row_number} in the ledger is damaged (its digest differs); nothing of it was sent")
+    values: Mapping[str, str] = json.loads(row.cells)
+    return DueRow(row.id, Recipient(row.row_number, row.to_number, row.key, values))
+
+
+def count_attempt_ids(connection: Connection) -> Iterator[int]:
+    """Count on from the last attempt's id; there is one writer, so nobody else counts."""
+    with connection.begin():
+        last = connection.execute(select(func.max(attempts.c.id))).scalar()
+    return itertools.count((last or 0) + 1)
+
+
+_MARK_SENDING = (
+    update(recipients)
+    .where(
+        recipients.c.id == bindparam("row_id"),
+        or_(recipients.c.state == State.PENDING, recipients.c.state == State.RETRYABLE),
+    )
+    .values(state=State.SENDING, reason="", not_before=None, updated_at=bindparam("at"))
+)
+_CLOSE_ATTEMPT = (
+    update(attempts)
+    .where(attempts.c.id == bindparam("attempt_id"), attempts.c.outcome.is_(None))
+    .values(
+        {
+            name: bindparam(f"new_{name}")
+            for name in (
+                "ended_at",
+                "outcome",
+                "http_status",
+                "headers_sent",
+                "latency_ms",
+                "reason",
+                "session_id",
+                "answer",
+            )
+        }
+    )
+)
+_MOVE_ROW = (
+    update(recipients)
+    .where(recipients.c.id == bindparam("row_id"), recipients.c.state == State.SENDING)
+    .values(
+        state=bindparam("new_state"),
+        reason=bindparam("new_reason"),
+        not_before=bindparam("new_not_before"),
+        session_id=bindparam("new_session_id"),
+        updated_at=bindparam("at"),
+    )
+)
+
+
+def write_intents(connection: Connection, intents: Sequence[Intent], attempt_ids: Iterator[int]) -> list[int]:
+    """Move the rows to ``sending`` and open an attempt for each; return the attempts' ids in order.
+
+    Raises:
+        LedgerError: a row was not waiting any more; the transaction must be rolled back.
+    """
+    if not intents:
+        return []
+    now = utc_now()
+    moved = connection.execute(_MARK_SENDING, [{"row_id": intent.recipient_id, "at": now} for intent in intents])
+    if moved.rowcount != len(intents):
+        raise LedgerError("a row is no longer waiting to be sent; it was left alone")
+    ids = [next(attempt_ids) for _ in intents]
+    opened = [
+        {"id": attempt_id, "recipient_id": intent.recipient_id, "run_id": intent.run_id, "started_at": now}
+        for attempt_id, intent in zip(ids, intents, strict=True)
+    ]
+    connection.execute(insert(attempts), opened)
+    return ids
+
+
+def write_conclusions(connection: Connection, conclusions: Sequence[Conclusion]) -> None:
+    """Close the attempts and move their rows to the states that follow from the outcomes.
+
+    Raises:
+        LedgerError: an attempt was closed already; the transaction must be rolled back.
+    """
+    if not conclusions:
+        return
+    now = utc_now()
+    closed = connection.execute(_CLOSE_ATTEMPT, [_closing(conclusion, now) for conclusion in conclusions])
+    moved = connection.execute(_MOVE_ROW, [_moving(conclusion, now) for conclusion in conclusions])
+    if not closed.rowcount == moved.rowcount == len(conclusions):
+        raise LedgerError("an attempt was concluded twice; the second conclusion was refused")
+
+
+def _closing(conclusion: Conclusion, now: str) -> dict[str, object]:
+    outcome = conclusion.outcome
+    return {
+        "attempt_id": conclusion.attempt_id,
+        "new_ended_at": now,
+        "new_outcome": outcome.verdict,
+        "new_http_status": outcome.http_status,
+        "new_headers_sent": outcome.headers_sent,
+        "new_latency_ms": outcome.latency_ms,
+        "new_reason": outcome.reason,
+        "new_session_id": outcome.session_id,
+        "new_answer": outcome.answer,
+    }
+
+
+def _moving(conclusion: Conclusion, now: str) -> dict[str, object]:
+    outcome = conclusion.outcome
+    return {
+        "row_id": conclusion.recipient_id,
+        "new_state": state_after(outcome),
+        "new_reason": outcome.reason,
+        "new_not_before": conclusion.not_before,
+        "new_session_id": outcome.session_id,
+        "at": now,
+    }
+
+
+def refuse_row(connection: Connection, recipient_id: int, refusal: Refusal) -> None:
+    """Move a waiting row to ``refused``: its request breaks a rule although the row was loaded."""
+    connection.execute(
+        update(recipients)
+        .where(recipients.c.id == recipient_id)
+        .values(
+            state=State.REFUSED,
+            reason=refusal.reason,
+            problem_column=refusal.column,
+            not_before=None,
+            updated_at=utc_now(),
+        )
+    )
+
+
+def withdraw_vanished(connection: Connection, campaign_id: int) -> int:
+    """Move every waiting row that the last load did not see to ``withdrawn``; return how many."""
+    load_number = select(campaigns.c.load_number).where(campaigns.c.id == campaign_id).scalar_subquery()
+    waiting = (State.PENDING, State.RETRYABLE, State.REFUSED, State.SKIPPED)
+    changed = connection.execute(
+        update(recipients)
+        .where(
+            recipients.c.campaign_id == campaign_id,
+            recipients.c.state.in_(waiting),
+            recipients.c.load_number != load_number,
+        )
+        .values(state=State.WITHDRAWN, reason="no longer in the sheet", not_before=None, updated_at=utc_now())
+    )
+    return changed.rowcount
