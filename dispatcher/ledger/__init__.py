@@ -8,7 +8,7 @@ may do is a function of this room that takes a connection: ``writer.call(load_sh
 
 from dispatcher.ledger.agents import AgentRecord, keep_learnt, note_limit, seconds_since_last_attempt
 from dispatcher.ledger.decisions import Doubt, list_in_doubt, resolve, retry, sweep_dead_run
-from dispatcher.ledger.file import open_reader
+from dispatcher.ledger.file import open_reader, remove_sandbox_ledger, utc_text
 from dispatcher.ledger.load import Change, LoadReport, classify_changes, is_loaded, load_sheet
 from dispatcher.ledger.lock import RunLock
 from dispatcher.ledger.queue import DueRow, find_due, find_retryable, read_row, refuse_row, withdraw_vanished
@@ -61,9 +61,11 @@ __all__ = [
     "read_row",
     "read_rows",
     "refuse_row",
+    "remove_sandbox_ledger",
     "resolve",
     "retry",
     "seconds_since_last_attempt",
     "sweep_dead_run",
+    "utc_text",
     "withdraw_vanished",
 ]

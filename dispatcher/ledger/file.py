@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from dispatcher.errors import LedgerError
-from dispatcher.ledger.schema import APPLICATION_ID, SCHEMA_VERSION, metadata
+from dispatcher.ledger.schema import APPLICATION_ID, SANDBOX_APPLICATION_ID, SCHEMA_VERSION, metadata
 
 # WAL with FULL loses no committed record on power loss; NORMAL, the usual advice, loses the last ones.
 _WRITER_SETTINGS: dict[str, int | str] = {
@@ -36,21 +36,23 @@ def utc_text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def open_writer(path: Path) -> Engine:
+def open_writer(path: Path, *, sandbox: bool | None) -> Engine:
     """Open the ledger for writing, creating it where there is none.
 
     Raises:
-        LedgerError: the file is no ledger, is damaged, is of a newer version, or the disk refuses.
+        LedgerError: the file is no ledger, is damaged, is of a newer version, holds real outcomes where a
+            rehearsal's are wanted or the other way round, or the disk refuses.
     """
+    application_id = None if sandbox is None else SANDBOX_APPLICATION_ID if sandbox else APPLICATION_ID
     _create_private(path)
     engine = _engine(f"file:{_quote(path)}?mode=rw")
     with translated(path), engine.connect() as connection:
         is_new = _is_empty(connection)
         if not is_new:
-            _check_header(path, connection)
+            _check_header(path, connection, application_id)
         _apply_settings(path, connection)
         if is_new:
-            _create_tables(connection)
+            _create_tables(connection, application_id or APPLICATION_ID)
         else:
             _check_soundness(path, connection)
     return engine
@@ -113,10 +115,10 @@ def _is_empty(connection: Connection) -> bool:
     return bool(tables == 0 and _pragma(connection, "application_id") == 0)
 
 
-def _create_tables(connection: Connection) -> None:
+def _create_tables(connection: Connection, application_id: int) -> None:
     with connection.begin():
         metadata.create_all(connection)
-        connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")  # lives in SQLite's file header
+        connection.exec_driver_sql(f"PRAGMA application_id = {application_id}")  # lives in SQLite's file header
         connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
@@ -148,8 +150,13 @@ def _apply_settings(path: Path, connection: Connection) -> None:
             raise LedgerError(f"{path}: {name} is {found} and must be {wanted}; keep the ledger on a local disk")
 
 
-def _check_header(path: Path, connection: Connection) -> None:
-    if _pragma(connection, "application_id") != APPLICATION_ID:
+def _check_header(path: Path, connection: Connection, wanted: int | None = None) -> None:
+    found = _pragma(connection, "application_id")
+    if found == SANDBOX_APPLICATION_ID and wanted == APPLICATION_ID:
+        raise LedgerError(f"{path}: this is a rehearsal's ledger; choose another file with --ledger")
+    if found == APPLICATION_ID and wanted == SANDBOX_APPLICATION_ID:
+        raise LedgerError(f"{path}: this ledger holds real outcomes; choose another file for the rehearsal")
+    if found not in (APPLICATION_ID, SANDBOX_APPLICATION_ID):
         raise LedgerError(f"{path}: this is no ledger of dispatcher; choose another file with --ledger")
     version = _pragma(connection, "user_version")
     if version > SCHEMA_VERSION:
@@ -163,3 +170,17 @@ def _check_soundness(path: Path, connection: Connection) -> None:
     finding = _pragma(connection, "quick_check(1)")
     if finding != "ok":
         raise LedgerError(f"{path}: {_advise(path, f'malformed: {finding}')}")
+
+
+def remove_sandbox_ledger(path: Path) -> None:
+    """Remove a rehearsal's ledger and its side files, if there is one; the caller holds its lock.
+
+    Raises:
+        LedgerError: the file is anything but a rehearsal's ledger; it stays.
+    """
+    if not path.exists():
+        return
+    with open_reader(path) as connection:
+        _check_header(path, connection, SANDBOX_APPLICATION_ID)
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)

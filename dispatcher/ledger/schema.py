@@ -22,6 +22,9 @@ from dispatcher.models import State, Verdict
 APPLICATION_ID = 0x44535054
 """``DSPT``, in the header of every ledger: a file without it is none of ours."""
 
+SANDBOX_APPLICATION_ID = 0x44535053
+"""``DSPS``: a rehearsal's ledger. Neither kind is ever used as the other."""
+
 SCHEMA_VERSION = 1
 """Rises with every change of the tables; a ledger of a higher version is not touched."""
 

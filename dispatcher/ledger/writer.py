@@ -41,14 +41,14 @@ _Job = _Call | Intent | Conclusion
 class Writer:
     """Writes to the ledger from a thread of its own; use as a context manager while holding the lock."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the ledger.
+    def __init__(self, path: Path, *, sandbox: bool | None = False) -> None:
+        """Open the ledger, a rehearsal's when ``sandbox`` says so, either kind when it is None.
 
         Raises:
             LedgerError: it cannot be created or opened, is damaged, or is no ledger.
         """
         self.path = path
-        self._engine = open_writer(path)
+        self._engine = open_writer(path, sandbox=sandbox)
         self._identity = _identify(path)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="ledger-writer", daemon=True)

@@ -1,0 +1,43 @@
+"""The program's entry and its one error boundary."""
+
+import json
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from dispatcher.cli.commands import dispatcher
+from dispatcher.cli.settings import Settings
+from dispatcher.errors import DispatcherError, ExitCode
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; every failure ends here as one readable message."""
+    settings = Settings()
+    try:
+        result = dispatcher.main(
+            args=None if argv is None else list(argv), prog_name="dispatcher", standalone_mode=False, obj=settings
+        )
+    except click.UsageError as error:
+        advice = f"\nTry: {error.ctx.command_path} --help" if error.ctx else ""
+        return _fail(settings, ExitCode.USAGE, error.format_message() + advice)
+    except (click.Abort, KeyboardInterrupt):
+        return _fail(settings, ExitCode.INTERRUPTED, "stopped by hand; nothing more was sent")
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output went away; there is nobody left to tell
+        return ExitCode.OK
+    except DispatcherError as error:
+        return _fail(settings, error.exit_code, str(error))
+    except Exception as error:
+        if settings.verbose:
+            traceback.print_exc()
+        return _fail(settings, ExitCode.UNEXPECTED, f"unexpected: {type(error).__name__} (-v shows where)")
+    return int(result or 0)
+
+
+def _fail(settings: Settings, code: ExitCode, message: str) -> int:
+    if settings.json:
+        click.echo(json.dumps({"v": 1, "type": "error", "exit_code": int(code), "message": message}))
+    click.echo(f"dispatcher: {message}", err=True)
+    return int(code)

@@ -1,0 +1,187 @@
+"""Reports in words, as someone in operations reads them."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dispatcher.ledger import CampaignRecord, Doubt, RowRecord
+from dispatcher.models import Notice, Refusal, State, format_duration, mask_digits
+
+if TYPE_CHECKING:  # the pipeline is heavy, and `status` does not need it
+    from dispatcher.pipeline import CheckReport, Plan, Summary
+
+PROBLEMS_SHOWN = 20
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_STATE_MEANING = {
+    State.PENDING: "wait to be sent",
+    State.SENDING: "are being sent, or were when a run died",
+    State.ACCEPTED: "accepted by AI Studio",
+    State.RETRYABLE: "wait for another try",
+    State.FAILED: "refused by AI Studio",
+    State.IN_DOUBT: "may or may not have been sent",
+    State.REFUSED: "have something wrong in the sheet",
+    State.SKIPPED: "left out on purpose",
+    State.WITHDRAWN: "waited, then vanished from the sheet",
+}
+
+
+def printable(text: str) -> str:
+    """Return ``text`` without what could steer a terminal: names and answers come from outside."""
+    return _UNPRINTABLE.sub("", text)
+
+
+def local_time(moment: str | None) -> str:
+    """Return one of the ledger's times as a wall clock here shows it."""
+    return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else "-"
+
+
+def rows(count: int) -> str:
+    """Return ``1 row`` or ``7 rows``."""
+    return f"{count:,} row{'' if count == 1 else 's'}"
+
+
+def describe_problem(problem: Refusal | Notice) -> str:
+    """Return one line: where, what is there, what to do."""
+    place = f"row {problem.row_number}" if problem.row_number else "file"
+    column = f", column {problem.column}" if problem.column else ""
+    value = f": {problem.value!r}" if problem.value else ":"
+    return printable(f"{place}{column}{value} {problem.reason}")
+
+
+def describe_check(report: "CheckReport") -> Iterator[str]:
+    """Yield what would happen to every row of a sheet."""
+    limit, sent = report.campaign.agent.limit, report.rows - report.ready - len(report.refused) - len(report.skipped)
+    yield f"{report.campaign.name}: {report.path.name}, {rows(report.rows)}"
+    yield f"  {report.ready:>7,} ready to send, {format_duration(report.seconds_at_limit)} at {limit} a second"
+    if sent:
+        yield f"  {sent:>7,} already sent"
+    yield f"  {len(report.refused):>7,} refused"
+    yield f"  {len(report.skipped):>7,} skipped"
+    for title, problems in (
+        ("refused", report.refused),
+        ("skipped", report.skipped),
+        ("to know", report.notices),
+    ):
+        yield from _describe_problems(title, problems)
+    changes = [f"{count:,} {change}" for change, count in report.changes.items()]
+    if changes:
+        yield f"against the ledger: {', '.join(changes)}"
+
+
+def _describe_problems(title: str, problems: Sequence[Refusal | Notice]) -> Iterator[str]:
+    if not problems:
+        return
+    yield f"{title}:"
+    yield from (f"  {describe_problem(problem)}" for problem in problems[:PROBLEMS_SHOWN])
+    if len(problems) > PROBLEMS_SHOWN:
+        yield f"  ... and {len(problems) - PROBLEMS_SHOWN:,} more (--json shows all)"
+
+
+def describe_plan(plan: "Plan") -> str:
+    """Return what is about to happen to one campaign."""
+    if not plan.due:
+        return f"{plan.campaign}: nothing is due"
+    duration = format_duration(plan.seconds_at_limit)
+    return f"{plan.campaign}: {rows(plan.due)} due, agent {plan.agent_id}, {plan.limit} a second, about {duration}"
+
+
+def ask_to_send(plans: "Sequence[Plan]") -> str:
+    """Return the question put before a real send on a terminal."""
+    people = sum(plan.due for plan in plans)
+    agents = ", ".join(dict.fromkeys(f"{plan.agent_id} at {plan.limit}/s" for plan in plans if plan.due))
+    seconds = max(plan.seconds_at_limit for plan in plans)
+    return f"Send {people:,} WhatsApp session(s) by agent {agents}, about {format_duration(seconds)}?"
+
+
+def describe_summary(summary: "Summary") -> str:
+    """Return how a campaign's run ended."""
+    counts = summary.counts
+    lines = [
+        f"{summary.campaign}: {counts.accepted:,} accepted in {summary.seconds:.1f} s, "
+        f"{counts.throttled:,} refused with 429, exit code {int(summary.exit_code)}"
+    ]
+    lines += _describe_states(summary.states)
+    if summary.note:
+        lines.append(f"  stopped: {summary.note}")
+    return printable("\n".join(lines))
+
+
+def suggest_command(summary: "Summary", path: Path, *, sandbox: bool) -> str:
+    """Return the command to type after a run, with what it is for."""
+    shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    ending = " --sandbox" if sandbox else ""
+    states = summary.states
+    if states[State.IN_DOUBT]:
+        return f"dispatcher resolve {shown}{ending}   (only you can say what became of the rows in doubt)"
+    if states[State.PENDING] or states[State.RETRYABLE]:
+        return f"dispatcher send {shown}{' --sandbox --keep' if sandbox else ''}   (goes on where this run ended)"
+    return f"dispatcher export {shown} outcomes.xlsx{ending}   (your sheet, with what became of every row)"
+
+
+def _describe_states(states: Mapping[State, int]) -> list[str]:
+    return [f"  {count:>7,} {state:<10} {_STATE_MEANING[state]}" for state, count in states.items() if count]
+
+
+def describe_status(
+    campaign: CampaignRecord, states: Mapping[State, int], run: Mapping[str, Any] | None
+) -> Iterator[str]:
+    """Yield where a campaign stands and what to do next."""
+    yield f"{campaign.name}: {rows(sum(states.values()))}, loaded {local_time(campaign.loaded_at)}"
+    yield from _describe_states(states)
+    if run is not None:
+        yield f"  last run {describe_run(run)}"
+    yield f"  next: {next_step(states)}"
+
+
+def describe_run(run: Mapping[str, Any]) -> str:
+    """Return a run in one line."""
+    began = local_time(run["started_at"])
+    if run["ended_at"] is None:
+        return f"began {began}, is running as process {run['pid']} on {run['host']}, or died"
+    ending = f"exit code {run['exit_code']}" if run["exit_code"] is not None else "died"
+    note = f": {run['note']}" if run["exit_code"] is not None and run["note"] else ""
+    return printable(f"{began} to {local_time(run['ended_at'])}, {run['accepted']} accepted, {ending}{note}")
+
+
+def next_step(states: Mapping[State, int]) -> str:
+    """Return the command that brings the campaign further."""
+    steps = (
+        (State.IN_DOUBT, "`dispatcher resolve` lists the rows in doubt; only you can say what became of them"),
+        (State.PENDING, "`dispatcher send` sends the waiting rows"),
+        (State.RETRYABLE, "`dispatcher send` tries the retryable rows again"),
+        (State.FAILED, "`dispatcher export --state failed` shows why, `dispatcher retry` sends them again"),
+        (State.REFUSED, "`dispatcher check` says what is wrong; correct the sheet and send again"),
+    )
+    return next((step for state, step in steps if states.get(state)), "nothing to do")
+
+
+def describe_row(row: RowRecord, attempts: Sequence[Mapping[str, Any]], events: Sequence[Mapping[str, Any]]) -> str:
+    """Return everything that happened to one person, in the order it happened."""
+    where = "" if row.is_in_sheet else " (no longer in the sheet)"
+    reason = f": {row.reason}" if row.reason else ""
+    lines = [f"row {row.row_number}{where}, {mask_digits(row.to or 'no number')}, {row.state}{reason}"]
+    story = [(attempt["started_at"], _describe_attempt(attempt)) for attempt in attempts]
+    story += [(event["at"], f"{event['from_state']} -> {event['to_state']}: {event['reason']}") for event in events]
+    lines += [f"  {local_time(moment)}  {text}" for moment, text in sorted(story)]
+    return printable("\n".join(lines))
+
+
+def _describe_attempt(attempt: Mapping[str, Any]) -> str:
+    if attempt["outcome"] is None:
+        return "a request is in the air, or was when a run died"
+    session = f", session {attempt['session_id']}" if attempt["session_id"] else ""
+    latency = f", {attempt['latency_ms']} ms" if attempt["latency_ms"] else ""
+    return f"attempt: {attempt['outcome']}, {attempt['reason']}{latency}{session}"
+
+
+def describe_doubts(campaign: str, doubts: Sequence[Doubt]) -> Iterator[str]:
+    """Yield the rows in doubt with what is known of them."""
+    if not doubts:
+        yield f"{campaign}: no row is in doubt"
+        return
+    yield f"{campaign}: {rows(len(doubts))} in doubt: a message may or may not have been sent"
+    for doubt in doubts:
+        number = mask_digits(doubt.to)
+        yield printable(f"  {local_time(doubt.attempted_at)}  row {doubt.row_number:<6} {number:<16} {doubt.reason}")

@@ -1,0 +1,138 @@
+"""What became of every row, in the sheet's own columns: .xlsx or .csv."""
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+
+from dispatcher.errors import UsageError
+from dispatcher.models import State
+
+OUTCOME_COLUMNS = ("state", "reason", "last attempt", "session id", "attempts", "sheet row")
+"""What is added to the right of the sheet's own columns."""
+
+# Light fills: green is done, yellow waits, red wants a person, grey is left out.
+_FILLS = {
+    State.ACCEPTED: "#C6EFCE",
+    State.PENDING: "#FFEB9C",
+    State.RETRYABLE: "#FFEB9C",
+    State.SENDING: "#FFEB9C",
+    State.FAILED: "#FFC7CE",
+    State.REFUSED: "#FFC7CE",
+    State.IN_DOUBT: "#F4B084",
+    State.SKIPPED: "#D9D9D9",
+    State.WITHDRAWN: "#D9D9D9",
+}
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRow:
+    """One line of an export: the sheet's cells in its order, then the outcome."""
+
+    cells: Sequence[str]
+    state: State
+    reason: str
+    attempted_at: str | None
+    session_id: str | None
+    attempt_count: int
+    row_number: int
+
+
+def write_export(path: Path, columns: Sequence[str], rows: Iterable[ExportRow]) -> int:
+    """Write the rows to ``path``, replacing it only once the new file is complete; return how many.
+
+    Raises:
+        UsageError: the name ends in neither .xlsx nor .csv, or the file cannot be written.
+    """
+    write = {".xlsx": _write_xlsx, ".csv": _write_csv}.get(path.suffix.lower())
+    if write is None:
+        raise UsageError(f"{path}: write to a file that ends in .xlsx or .csv")
+    frame = pd.DataFrame(
+        [_line(row, is_csv=path.suffix.lower() == ".csv") for row in rows],
+        columns=_unique((*columns, *OUTCOME_COLUMNS)),
+        dtype=object,
+    )
+    try:
+        with _replacing(path) as unfinished:
+            write(unfinished, frame)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
+    return len(frame)
+
+
+def _unique(columns: Sequence[str]) -> list[str]:
+    """Keep the outcome columns apart from the sheet's own ones, as when an export is exported again."""
+    taken: list[str] = []
+    for column in columns:
+        name, count = column, 2
+        while name in taken:
+            name, count = f"{column} ({count})", count + 1
+        taken.append(name)
+    return taken
+
+
+def _line(row: ExportRow, *, is_csv: bool) -> list[str | int]:
+    attempted = "" if row.attempted_at is None else _local_time(row.attempted_at, is_iso=is_csv)
+    return [
+        *row.cells,
+        str(row.state),
+        row.reason,
+        attempted,
+        row.session_id or "",
+        row.attempt_count,
+        row.row_number,
+    ]
+
+
+def _local_time(moment: str, *, is_iso: bool) -> str:
+    local = datetime.fromisoformat(moment).astimezone()
+    return local.isoformat(timespec="seconds") if is_iso else local.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _write_csv(path: Path, frame: pd.DataFrame) -> None:
+    texts = frame.select_dtypes(include=object).columns
+    guarded = frame.assign(**{column: frame[column].map(_guard) for column in texts})
+    guarded.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\r\n")
+
+
+def _guard(value: object) -> object:
+    """Put an apostrophe before what Excel would run as a formula when it opens a CSV."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
+
+
+def _write_xlsx(path: Path, frame: pd.DataFrame) -> None:
+    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    with pd.ExcelWriter(path, engine="xlsxwriter", engine_kwargs={"options": options}) as writer:
+        frame.to_excel(writer, index=False, sheet_name="Outcomes")
+        workbook, sheet = writer.book, writer.sheets["Outcomes"]
+        text = workbook.add_format({"num_format": "@"})
+        last_row, last_column = max(len(frame), 1), len(frame.columns) - 1
+        sheet.freeze_panes(1, 0)
+        sheet.autofilter(0, 0, last_row, last_column)
+        sheet.set_column(0, last_column, 18, text)
+        state_column = last_column - len(OUTCOME_COLUMNS) + 1
+        for state, colour in _FILLS.items():
+            rule = {"type": "cell", "criteria": "==", "value": f'"{state}"'}
+            fill = workbook.add_format({"bg_color": colour})
+            sheet.conditional_format(1, state_column, last_row, state_column, rule | {"format": fill})
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Yield a private file in the same folder that takes the place of ``path`` at the end, or vanishes."""
+    descriptor, name = tempfile.mkstemp(suffix=path.suffix, prefix=f".{path.stem}-", dir=path.parent)
+    os.close(descriptor)
+    unfinished = Path(name)
+    try:
+        yield unfinished
+        with unfinished.open("rb") as file:
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,33 @@
+"""Send everything due: the story of a row, told once.
+
+    file --loader--> Recipient | Refusal --ledger--> pending
+    ledger --> message --> limiter --> [intent committed] --> studio --> Outcome --> [outcome committed]
+
+``sheet`` tells the first line, ``dispatch`` the second, ``send`` puts them together under the lock.
+First run, resume and the nightly run are the same call: load (skipped when neither file nor campaign
+changed), then dispatch what is due.
+"""
+
+from dispatcher.pipeline.control import StopSwitch
+from dispatcher.pipeline.events import Event, Loaded, Loading, Plan, RowDone, Summary, WarmUp, Warned
+from dispatcher.pipeline.outcomes import export_outcomes
+from dispatcher.pipeline.send import SendOrder, send
+from dispatcher.pipeline.sheet import CheckReport, check_sheet, preview_requests
+
+__all__ = [
+    "CheckReport",
+    "Event",
+    "Loaded",
+    "Loading",
+    "Plan",
+    "RowDone",
+    "SendOrder",
+    "StopSwitch",
+    "Summary",
+    "WarmUp",
+    "Warned",
+    "check_sheet",
+    "export_outcomes",
+    "preview_requests",
+    "send",
+]

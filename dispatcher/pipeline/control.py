@@ -1,0 +1,171 @@
+"""What makes a run end before its rows do: people, time, the API, the ledger."""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from dispatcher.errors import ExitCode
+from dispatcher.models import Outcome, Verdict
+
+THROTTLED_IN_A_ROW = 10
+UNSENT_IN_A_ROW = 10
+ALIKE_IN_A_ROW = 20
+"""So many outcomes of one kind in a row are no accident of single rows; going on would only repeat them."""
+
+_T = TypeVar("_T")
+
+
+class StopSwitch:
+    """A person's or the system's wish to stop: once means no new rows, twice means now.
+
+    ``request`` may be called from a signal handler at any time, before and while the loop runs.
+    """
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._soft = asyncio.Event()
+        self._hard = asyncio.Event()
+
+    def request(self) -> None:
+        """Ask once more to stop."""
+        self.requests += 1
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._wake)
+
+    def is_requested(self) -> bool:
+        """Return whether somebody asked to stop."""
+        return self.requests > 0
+
+    def attach(self) -> None:
+        """Wake the waiters of the running loop from now on."""
+        self._loop = asyncio.get_running_loop()
+        self._wake()
+
+    def detach(self) -> None:
+        """Forget the loop, which is about to close."""
+        self._loop = None
+
+    def _wake(self) -> None:
+        if self.requests >= 1:
+            self._soft.set()
+        if self.requests >= 2:
+            self._hard.set()
+
+    async def wait_soft(self) -> None:
+        """Wait until somebody asks to stop."""
+        await self._soft.wait()
+
+    async def wait_hard(self) -> None:
+        """Wait until somebody asks to stop at once."""
+        await self._hard.wait()
+
+
+PRECEDENCE = (
+    ExitCode.INTERRUPTED,
+    ExitCode.STOPPED,
+    ExitCode.LEDGER,
+    ExitCode.TIME_LIMIT,
+    ExitCode.SHEET_REFUSED,
+    ExitCode.ROWS_NEED_ATTENTION,
+    ExitCode.RETRYABLE_REMAIN,
+    ExitCode.OK,
+)
+"""Where several exit codes hold, the first of these is the one to report."""
+
+
+class Halt:
+    """Why no more rows are taken: nothing yet, or the gravest reason that came up.
+
+    One for the whole run, one for each agent below it, one for each campaign below its agent.
+    """
+
+    def __init__(self, above: "Halt | None" = None) -> None:
+        self._above = above
+        self._below: list[Halt] = []
+        self._event = asyncio.Event()
+        self._pulled: list[tuple[ExitCode, str]] = []
+        if above is not None:
+            above._below.append(self)
+
+    @property
+    def code(self) -> ExitCode | None:
+        """The exit code that goes with the reason; None while rows may be taken."""
+        return self._gravest()[0] if self._all_pulled() else None
+
+    @property
+    def reason(self) -> str:
+        """Why, in words."""
+        return self._gravest()[1] if self._all_pulled() else ""
+
+    def pull(self, code: ExitCode, reason: str) -> None:
+        """Take no more rows, here and below."""
+        self._pulled.append((code, reason))
+        self._wake()
+
+    def pull_everything(self, code: ExitCode, reason: str) -> None:
+        """Take no more rows anywhere in this run."""
+        top = self
+        while top._above is not None:
+            top = top._above
+        top.pull(code, reason)
+
+    def _all_pulled(self) -> list[tuple[ExitCode, str]]:
+        return self._pulled + (self._above._all_pulled() if self._above else [])
+
+    def _gravest(self) -> tuple[ExitCode, str]:
+        return min(self._all_pulled(), key=lambda pulled: PRECEDENCE.index(pulled[0]))
+
+    def _wake(self) -> None:
+        self._event.set()
+        for halt in self._below:
+            halt._wake()
+
+    async def or_halted(self, awaitable: Awaitable[_T], timeout_s: float | None = None) -> _T | None:
+        """Return what ``awaitable`` gives, or None when the halt or the time-out comes first."""
+        if self.code is not None:
+            return await _abandon(asyncio.ensure_future(awaitable))
+        wanted = asyncio.ensure_future(awaitable)
+        halted = asyncio.ensure_future(self._event.wait())
+        try:
+            await asyncio.wait({wanted, halted}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+            return wanted.result() if wanted.done() else await _abandon(wanted)
+        finally:
+            halted.cancel()
+
+
+async def _abandon(task: "asyncio.Future[_T]") -> _T | None:
+    task.cancel()
+    try:
+        return await task  # it may have finished in this very moment; then its result counts
+    except asyncio.CancelledError:
+        return None
+
+
+@dataclass(slots=True)
+class Streak:
+    """Counts outcomes of one kind in a row and says when there are too many."""
+
+    verdict: Verdict | None = None
+    http_status: int | None = None
+    length: int = 0
+
+    def add(self, outcome: Outcome) -> str | None:
+        """Count one more outcome; return why the run should stop, or None."""
+        if (outcome.verdict, outcome.http_status) != (self.verdict, self.http_status):
+            self.verdict, self.http_status, self.length = outcome.verdict, outcome.http_status, 0
+        self.length += 1
+        return self._judge(outcome)
+
+    def _judge(self, outcome: Outcome) -> str | None:
+        if self.verdict is Verdict.THROTTLED and self.length >= THROTTLED_IN_A_ROW:
+            return (
+                f"{self.length} requests in a row were refused with 429. Check the agent's approved limit, that the "
+                "agent was published after it was raised, and that nothing else sends for this agent"
+            )
+        if self.verdict is Verdict.UNSENT and self.length >= UNSENT_IN_A_ROW:
+            return f"{self.length} requests in a row could not leave this machine ({outcome.reason}). Check the network"
+        if self.verdict in (Verdict.REJECTED, Verdict.IN_DOUBT) and self.length >= ALIKE_IN_A_ROW:
+            return f"{self.length} rows in a row ended alike ({outcome.reason}). Check the campaign file and the API"
+        return None

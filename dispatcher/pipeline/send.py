@@ -1,0 +1,325 @@
+"""The main job: lock, load, ask, dispatch, account."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+from dispatcher import ledger
+from dispatcher.errors import ExitCode, SheetError, UsageError
+from dispatcher.limiter import Learnt, Limiter, warm_up_left_s
+from dispatcher.models import Campaign, State, Verdict
+from dispatcher.pipeline.control import PRECEDENCE, Halt, StopSwitch
+from dispatcher.pipeline.dispatch import AgentDispatch, Budget, CampaignQueue, written
+from dispatcher.pipeline.events import Event, Loaded, Loading, Plan, Summary, WarmUp, Warned
+from dispatcher.pipeline.sheet import load_into_ledger
+from dispatcher.studio import Studio
+
+
+@dataclass(frozen=True, slots=True)
+class SendOrder:
+    """What one invocation of ``send`` or ``retry`` was asked to do.
+
+    Attributes:
+        recipients_path: a file to read instead of the campaign's own.
+        retry_verdicts: rows whose last attempt ended so are made due first; empty for ``send``.
+        people_max: at most so many people are messaged, None is no bound.
+        duration_max_s: no new rows after so many seconds, None is no bound.
+        wait_lock_s: how long to wait for another run's end.
+        warm_up: whether a changed limit makes the run wait.
+    """
+
+    campaigns: tuple[Campaign, ...]
+    ledger_path: Path
+    api_key: str
+    today: date
+    recipients_path: Path | None = None
+    command: str = "send"
+    retry_verdicts: tuple[Verdict, ...] = ()
+    people_max: int | None = None
+    duration_max_s: float | None = None
+    wait_lock_s: float = 0
+    warm_up: bool = True
+    sandbox: bool = False
+    keep_sandbox_ledger: bool = False
+
+
+def send(
+    order: SendOrder, *, on_event: Callable[[Event], None], stop: StopSwitch, confirm: Callable[[list[Plan]], bool]
+) -> ExitCode:
+    """Send everything due, once; the exit code says what remains.
+
+    Args:
+        order: what to do.
+        on_event: told what happens; must not block.
+        stop: how a person ends the run early.
+        confirm: asked once, before the first request.
+
+    Raises:
+        UsageError: campaigns that cannot run side by side.
+        LockHeldError: another run writes to the ledger.
+        SheetError: the only campaign's file cannot be trusted.
+        LedgerError: the ledger cannot be used; nothing was sent.
+        InterruptedRunError: stopped before the first request.
+    """
+    started_s = time.monotonic()
+    _refuse_contradictions(order)
+    with ledger.RunLock(order.ledger_path) as lock:
+        lock.acquire(wait_s=order.wait_lock_s, is_stopped=stop.is_requested)
+        if order.sandbox and not order.keep_sandbox_ledger:
+            ledger.remove_sandbox_ledger(order.ledger_path)
+        with ledger.Writer(order.ledger_path, sandbox=order.sandbox) as writer:
+            run = _Run(order, writer, on_event=on_event, stop=stop, confirm=confirm, started_s=started_s)
+            return asyncio.run(run.complete())
+
+
+def _refuse_contradictions(order: SendOrder) -> None:
+    names: dict[str, Path] = {}
+    limits: dict[str, tuple[int, str]] = {}
+    for campaign in order.campaigns:
+        if campaign.name in names:
+            raise UsageError(f"{names[campaign.name]} and {campaign.path} are both named {campaign.name!r}; rename one")
+        names[campaign.name] = campaign.path
+        scope, limit = _scope(campaign, order.api_key), campaign.agent.limit
+        known, other = limits.setdefault(scope, (limit, campaign.name))
+        if known != limit:
+            raise UsageError(
+                f"{other!r} says sessions_per_second = {known} and {campaign.name!r} says {limit} for one agent; "
+                "write the approved limit in both"
+            )
+    if order.recipients_path and len(order.campaigns) > 1:
+        raise UsageError("--recipients goes with one campaign")
+
+
+def _scope(campaign: Campaign, api_key: str) -> str:
+    """Name what shares one limit: an agent, or all agents of one API key (whose name must not tell the key)."""
+    if campaign.agent.limit_scope == "agent":
+        return campaign.agent.id
+    return f"api_key:{hashlib.sha256(api_key.encode()).hexdigest()[:16]}"
+
+
+class _Run:
+    """One run, from the sweep of a dead predecessor to the last summary."""
+
+    def __init__(
+        self,
+        order: SendOrder,
+        writer: ledger.Writer,
+        *,
+        on_event: Callable[[Event], None],
+        stop: StopSwitch,
+        confirm: Callable[[list[Plan]], bool],
+        started_s: float,
+    ) -> None:
+        self._order = order
+        self._writer = writer
+        self._on_event = on_event
+        self._stop = stop
+        self._confirm = confirm
+        self._started_s = started_s
+        self._halt = Halt()
+        self._codes: list[ExitCode] = []
+
+    async def complete(self) -> ExitCode:
+        """Load, ask, dispatch and account; return the gravest campaign's exit code."""
+        self._stop.attach()
+        try:
+            swept = await written(self._writer.call(ledger.sweep_dead_run))
+            if swept:
+                self._on_event(Warned(f"an earlier run died: {swept} row(s) it was sending are now in doubt"))
+            loaded = [campaign for campaign in self._order.campaigns if await self._load(campaign)]
+            await self._make_due(loaded)
+            plans = [await self._plan(campaign) for campaign in loaded]
+            for plan in plans:
+                self._on_event(plan)
+            if any(plan.due for plan in plans) and not self._confirm(plans):
+                return ExitCode.INTERRUPTED
+            await self._dispatch(loaded)
+            return min(self._codes, key=PRECEDENCE.index)
+        finally:
+            self._stop.detach()
+
+    async def _load(self, campaign: Campaign) -> bool:
+        """Bring the ledger in line with one campaign's sheet; return whether the campaign can go on."""
+        path = self._order.recipients_path or campaign.recipients_path
+        loop = asyncio.get_running_loop()
+
+        def tell(rows: int) -> None:
+            loop.call_soon_threadsafe(self._on_event, Loading(campaign.name, rows))
+
+        call = self._writer.call(
+            load_into_ledger,
+            campaign,
+            path,
+            today=self._order.today,
+            on_rows=tell,
+            is_stopped=self._stop.is_requested,
+        )
+        try:
+            report = await written(call)
+        except SheetError as error:
+            if len(self._order.campaigns) == 1:
+                raise
+            self._on_event(Warned(f"{campaign.name}: {error}"))
+            self._codes.append(ExitCode.SHEET_REFUSED)
+            return False
+        self._tell_loaded(campaign, report)
+        return True
+
+    def _tell_loaded(self, campaign: Campaign, report: ledger.LoadReport | None) -> None:
+        if report is None:
+            self._on_event(Loaded(campaign.name, is_unchanged=True))
+            return
+        changes = report.changes
+        self._on_event(
+            Loaded(
+                campaign.name,
+                is_unchanged=False,
+                new=changes[ledger.Change.NEW],
+                corrected=changes[ledger.Change.CORRECTED],
+                withdrawn=report.withdrawn,
+            )
+        )
+        if late := changes[ledger.Change.CHANGED_AFTER_SENDING]:
+            self._on_event(Warned(f"{campaign.name}: {late} row(s) changed after they were sent; not sent again"))
+
+    async def _make_due(self, campaigns: Sequence[Campaign]) -> None:
+        for campaign in campaigns:
+            campaign_id = await self._campaign_id(campaign)
+            await written(self._writer.call(ledger.withdraw_vanished, campaign_id))
+            if self._order.retry_verdicts:
+                await written(self._writer.call(ledger.retry, campaign_id, self._order.retry_verdicts))
+
+    async def _campaign_id(self, campaign: Campaign) -> int:
+        record = await written(self._writer.call(ledger.find_campaign, campaign.name))
+        assert record is not None, "a loaded campaign is in the ledger"  # noqa: S101
+        return record.id
+
+    async def _plan(self, campaign: Campaign) -> Plan:
+        states = await written(self._writer.call(ledger.count_states, await self._campaign_id(campaign)))
+        due = states[State.PENDING] + states[State.RETRYABLE]
+        if self._order.people_max is not None:
+            due = min(due, self._order.people_max)
+        return Plan(
+            campaign=campaign.name,
+            agent_id=campaign.agent.id,
+            limit=campaign.agent.limit,
+            due=due,
+            seconds_at_limit=due / campaign.agent.limit,
+            in_doubt=states[State.IN_DOUBT],
+        )
+
+    async def _dispatch(self, campaigns: Sequence[Campaign]) -> None:
+        budget = Budget(self._order.people_max)
+        groups: dict[str, list[CampaignQueue]] = {}
+        idle_s = await written(self._writer.call(ledger.seconds_since_last_attempt))
+        async with self._endpoints(campaigns) as targets, Studio(self._order.api_key) as studio:
+            for campaign in targets:
+                queue = await self._open_queue(campaign, budget)
+                groups.setdefault(_scope(campaign, self._order.api_key), []).append(queue)
+            agents = [self._dispatch_agent(scope, queues, studio, idle_s) for scope, queues in groups.items()]
+            watchers = self._watch()
+            try:
+                await asyncio.gather(*agents)
+            finally:
+                for watcher in watchers:
+                    watcher.cancel()
+        for queues in groups.values():
+            for queue in queues:
+                await self._close_queue(queue)
+
+    @asynccontextmanager
+    async def _endpoints(self, campaigns: Sequence[Campaign]) -> AsyncIterator[Sequence[Campaign]]:
+        """Yield the campaigns as they are sent: as they stand, or with the sandbox in place of the vendor."""
+        if not self._order.sandbox:
+            yield campaigns
+            return
+        from dispatcher.sandbox import Sandbox, SandboxOptions  # only a rehearsal pays for a server
+
+        limits = {campaign.agent.id: campaign.agent.limit for campaign in campaigns}
+        async with Sandbox(SandboxOptions(limits=limits)) as sandbox:
+            yield [
+                replace(campaign, agent=replace(campaign.agent, endpoint=sandbox.endpoint)) for campaign in campaigns
+            ]
+
+    async def _open_queue(self, campaign: Campaign, budget: Budget) -> CampaignQueue:
+        campaign_id = await self._campaign_id(campaign)
+        run_id = await written(self._writer.call(ledger.begin_run, campaign_id, self._order.command))
+        return CampaignQueue(campaign, campaign_id, run_id, self._order.today, self._writer, budget, Halt())
+
+    async def _dispatch_agent(
+        self, scope: str, queues: list[CampaignQueue], studio: Studio, idle_s: float | None
+    ) -> None:
+        """Send the due rows of the campaigns that share one limit."""
+        halt = Halt(self._halt)
+        for queue in queues:
+            queue.halt = Halt(halt)
+        agent = queues[0].campaign.agent
+        record = await written(self._writer.call(ledger.note_limit, scope, agent.limit))
+        if self._order.warm_up and not self._order.sandbox and record.elapsed_s is not None:
+            left_s = warm_up_left_s(warm_up_s=agent.warm_up_s, elapsed_s=record.elapsed_s)
+            await self._hold(agent.id, agent.limit, left_s, halt)
+        limiter = Limiter(agent.limit, learnt=Learnt.from_json(record.learnt), idle_s=idle_s)
+        dispatch = AgentDispatch(queues, limiter, studio, halt=halt, on_event=self._on_event)
+        aborting = asyncio.create_task(self._abort_when_asked(dispatch))
+        await dispatch.run()
+        aborting.cancel()
+        await written(self._writer.call(ledger.keep_learnt, scope, limiter.learnt.to_json()))
+
+    async def _hold(self, agent_id: str, limit: int, left_s: float, halt: Halt) -> None:
+        """Wait for the rest of the warm-up, telling every second how much is left."""
+        until_s = asyncio.get_running_loop().time() + left_s
+        while left_s > 0 and halt.code is None:
+            self._on_event(WarmUp(agent_id, limit, left_s))
+            await halt.or_halted(asyncio.sleep(min(1.0, left_s)))
+            left_s = until_s - asyncio.get_running_loop().time()
+
+    async def _abort_when_asked(self, dispatch: AgentDispatch) -> None:
+        await self._stop.wait_hard()
+        dispatch.abort()
+
+    def _watch(self) -> list[asyncio.Task[None]]:
+        """Pull the halt when a person asks or time is up."""
+
+        async def watch_people() -> None:
+            await self._stop.wait_soft()
+            self._halt.pull(ExitCode.INTERRUPTED, "stopped by hand")
+
+        async def watch_time(left_s: float) -> None:
+            await asyncio.sleep(left_s)
+            self._halt.pull(ExitCode.TIME_LIMIT, "the time limit was reached")
+
+        watchers = [asyncio.create_task(watch_people())]
+        if self._order.duration_max_s is not None:
+            left_s = self._started_s + self._order.duration_max_s - time.monotonic()
+            watchers.append(asyncio.create_task(watch_time(max(0.0, left_s))))
+        return watchers
+
+    async def _close_queue(self, queue: CampaignQueue) -> None:
+        """Write down how the campaign's run ended, and tell it."""
+        states = await written(self._writer.call(ledger.count_states, queue.campaign_id))
+        problems = await written(self._writer.call(ledger.count_open_problems, queue.campaign_id))
+        is_done = not states[State.PENDING] and not states[State.RETRYABLE]
+        code = _exit_code(queue.halt.code, problems, is_done=is_done)
+        note = queue.halt.reason if code == queue.halt.code else ""
+        ending = self._writer.call(ledger.end_run, queue.run_id, counts=queue.counts, exit_code=code, note=note)
+        await written(ending)
+        self._codes.append(code)
+        seconds = time.monotonic() - self._started_s
+        self._on_event(Summary(queue.campaign.name, code, states, queue.counts, seconds, note))
+
+
+def _exit_code(halted: ExitCode | None, problems: dict[State, int], *, is_done: bool) -> ExitCode:
+    """Return the gravest code that holds for one campaign."""
+    codes = [ExitCode.OK]
+    if halted is not None and not (halted is ExitCode.TIME_LIMIT and is_done):
+        codes.append(halted)
+    if problems.get(State.RETRYABLE):
+        codes.append(ExitCode.RETRYABLE_REMAIN)
+    if any(problems.get(state) for state in (State.FAILED, State.REFUSED, State.IN_DOUBT)):
+        codes.append(ExitCode.ROWS_NEED_ATTENTION)
+    return min(codes, key=PRECEDENCE.index)
