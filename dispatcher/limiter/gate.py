@@ -1,0 +1,116 @@
+"""The asyncio face of the limiter: thin, for all that is decided is decided by the ``Pacer``."""
+
+import asyncio
+
+from aiolimiter import AsyncLimiter
+
+from dispatcher.limiter.pacer import Learnt, Pacer, Signal, Slot
+
+
+class Limiter:
+    """Gives out the right to start sessions, for everything that shares one limit.
+
+    Create it inside the running event loop, one for each limit scope, and ask it before every request.
+    Underneath the pacer stands the hard ceiling: one ``AsyncLimiter(1, 1)`` for each session of a second,
+    used in turn, so that call k + limit can never start within a second of call k. (A single
+    ``AsyncLimiter(limit, 1)`` starts full and lets twice the limit through in its first second.)
+
+    Args:
+        limit: sessions per second approved, at least 1.
+        learnt: what an earlier run knew about the agent, or None.
+        idle_s: seconds since an earlier process last sent for this agent, None if none ever did; less than
+            1.5 holds the first session back until the server can no longer count those calls.
+
+    Raises:
+        ValueError: the limit is below 1.
+        RuntimeError: there is no running event loop.
+    """
+
+    def __init__(self, limit: int, *, learnt: Learnt | None = None, idle_s: float | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._pacer = Pacer(limit, self._loop.time(), learnt=learnt, idle_s=idle_s)
+        self._ceilings = [AsyncLimiter(1, 1) for _ in range(limit)]
+        self._turn = 0
+        self._queue = asyncio.Lock()
+        self._released = asyncio.Event()
+
+    @property
+    def learnt(self) -> Learnt:
+        """What the agent's next run should start with."""
+        return self._pacer.learnt
+
+    @property
+    def pace_per_s(self) -> float:
+        """Sessions a second that are accepted at present, for people."""
+        return self._pacer.pace_per_s
+
+    @property
+    def note(self) -> str | None:
+        """One sentence for people when less than the approved limit is accepted, else None."""
+        return self._pacer.note
+
+    async def acquire(self) -> Slot:
+        """Wait until the next session may start; who asked first goes first.
+
+        Cancelling the wait takes no slot.
+
+        Returns:
+            The slot, to be given back exactly once with ``release``.
+        """
+        async with self._queue:
+            await self._until_ready()
+            ceiling = self._ceilings[self._turn]
+            await ceiling.acquire()
+            await self._until_ready()
+            self._turn = (self._turn + 1) % len(self._ceilings)
+            return self._pacer.take(self._loop.time())
+
+    async def _until_ready(self) -> None:
+        while (wait_s := self._pacer.ready_at_s(self._loop.time()) - self._loop.time()) > 0:
+            self._released.clear()
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._released.wait()
+            except TimeoutError:
+                continue
+
+    def started(self, slot: Slot) -> None:
+        """Note that the request of ``slot`` leaves now, not when the slot was taken.
+
+        Worth calling when something takes time in between, such as committing the intent.
+        """
+        self._pacer.start(slot, self._loop.time())
+
+    def release(
+        self,
+        slot: Slot,
+        signal: Signal,
+        *,
+        retry_after_s: float | None = None,
+        new_connection: bool = False,
+    ) -> None:
+        """Give ``slot`` back and say what became of it.
+
+        Args:
+            slot: from ``acquire``, not yet given back.
+            signal: what became of it.
+            retry_after_s: what a refusal asked for; nothing of this limit starts earlier than that.
+            new_connection: the call had to set up its connection first, so its time tells nothing.
+
+        Raises:
+            ValueError: the slot was given back before.
+        """
+        self._pacer.release(
+            slot, signal, self._loop.time(), retry_after_s=retry_after_s, new_connection=new_connection
+        )
+        self._released.set()
+
+
+def warm_up_left_s(*, warm_up_s: float, elapsed_s: float) -> float:
+    """Return how long sending still holds after a change of the limit, seconds from 0 to ``warm_up_s``.
+
+    Args:
+        warm_up_s: the whole hold.
+        elapsed_s: time since the change; a clock stepped back (below 0) holds no longer than the whole.
+    """
+    return min(warm_up_s, max(0.0, warm_up_s - elapsed_s))

@@ -1,0 +1,83 @@
+"""What an agent's answers tell about the way there and back: the least round trip and the usual one."""
+
+import math
+from statistics import median
+
+BLOCK_SIZE = 20  # samples between two looks at the usual round trip
+GENERATION_SIZE = 1_000  # the floor is the least of the present and the previous generation
+LEAST_SAMPLES = 5  # below this nothing is credited
+CAUTION = 3.0  # how far below the least round trip seen the floor is set, see ``floor_s``
+
+
+class RoundTrips:
+    """The least and the usual round trip of the last one to two thousand answers.
+
+    When not one of the last ``BLOCK_SIZE`` answers came as quickly as half of the earlier ones did (a
+    chance of one in a million otherwise), the way has become longer and everything older is forgotten.
+    A way that has become shorter shows at once, for one quick answer lowers the floor.
+    """
+
+    def __init__(self, least_s: float = math.inf, typical_s: float = math.inf, count: int = 0) -> None:
+        self._previous_least_s, self._previous_count = least_s, count
+        self._least_s, self._count = math.inf, 0
+        self._block: list[float] = []
+        self.typical_s = typical_s
+        self._mean_s = typical_s
+
+    @property
+    def count(self) -> int:
+        """How many samples the floor rests on."""
+        return self._previous_count + self._count
+
+    @property
+    def least_s(self) -> float:
+        """The least round trip seen, infinite when there is none."""
+        return min(self._previous_least_s, self._least_s)
+
+    @property
+    def floor_s(self) -> float:
+        """The round trip that may be credited: seconds that no answer is expected to undercut.
+
+        ``least - (typical - least) * CAUTION / sqrt(count)``: the least of few samples is no floor yet,
+        so it is lowered in proportion to how widely the samples spread. On a steady way this costs
+        nothing, on a jittery one the chance to undercut the floor stays near 0.05 % from the fifth
+        sample to the last.
+        """
+        if self.count < LEAST_SAMPLES or math.isinf(self.typical_s):
+            return 0.0
+        return max(0.0, self.least_s - (self.typical_s - self.least_s) * CAUTION / math.sqrt(self.count))
+
+    @property
+    def usual_excess_s(self) -> float:
+        """By how much the usual round trip exceeds the least one; 0 while unknown."""
+        return self.typical_s - self.least_s if math.isfinite(self.typical_s) else 0.0
+
+    @property
+    def mean_excess_s(self) -> float:
+        """By how much round trips exceed the least one on average, the rare slow ones included."""
+        return self._mean_s - self.least_s if math.isfinite(self._mean_s) else 0.0
+
+    def add(self, round_trip_s: float) -> None:
+        """Take one more sample."""
+        self._least_s = min(self._least_s, round_trip_s)
+        self._count += 1
+        self._mean_s = (
+            round_trip_s if math.isinf(self._mean_s) else self._mean_s + (round_trip_s - self._mean_s) / 100
+        )
+        self._block.append(round_trip_s)
+        if len(self._block) == BLOCK_SIZE or self.count == LEAST_SAMPLES:
+            self._close_block()
+        if self._count == GENERATION_SIZE:
+            self._previous_least_s, self._previous_count = self._least_s, self._count
+            self._least_s, self._count = math.inf, 0
+
+    def _close_block(self) -> None:
+        least_s = min(self._block)
+        if len(self._block) == BLOCK_SIZE:
+            if least_s > self.typical_s:
+                self._previous_least_s, self._previous_count = math.inf, 0
+                self._least_s, self._count = least_s, BLOCK_SIZE
+            self.typical_s = median(self._block)
+            self._block.clear()
+        else:
+            self.typical_s = median(self._block)

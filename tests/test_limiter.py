@@ -1,0 +1,190 @@
+"""The limiter under an event loop whose clock the test holds: no test here waits for real time."""
+
+import asyncio
+import selectors
+from collections.abc import Coroutine
+from itertools import pairwise
+from typing import TypeVar
+
+import pytest
+
+from dispatcher.limiter import Learnt, Limiter, Signal, warm_up_left_s
+
+T = TypeVar("T")
+
+
+class _SkippingSelector(selectors.DefaultSelector):
+    """Never waits: what it was asked to wait it adds to ``skipped_s``, and a microsecond for each turn."""
+
+    skipped_s = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(0)
+        self.skipped_s += 1e-6 + (timeout or 0.0) * (not ready)
+        return ready
+
+
+class _VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop in which waiting takes no time."""
+
+    def __init__(self) -> None:
+        self._skipping = _SkippingSelector()
+        super().__init__(self._skipping)
+
+    def time(self) -> float:
+        return self._skipping.skipped_s
+
+
+def run(main: Coroutine[object, object, T]) -> T:
+    """Run ``main`` to its end on a virtual clock that starts at 0."""
+    with asyncio.Runner(loop_factory=_VirtualLoop) as runner:
+        return runner.run(main)
+
+
+def now_s() -> float:
+    """Return the virtual time."""
+    return asyncio.get_running_loop().time()
+
+
+async def call(limiter: Limiter, round_trip_s: float, signal: Signal = Signal.ANSWERED) -> float:
+    """Make one call and return when it started."""
+    slot = await limiter.acquire()
+    started_at_s = now_s()
+    await asyncio.sleep(round_trip_s)
+    limiter.release(slot, signal)
+    return started_at_s
+
+
+@pytest.mark.parametrize("limit", [1, 3, 5])
+def test_keeps_the_rate_without_a_burst(limit: int) -> None:
+    """A steady, quick API is used to 99 %, and never more than the limit starts within a second."""
+
+    async def main() -> list[float]:
+        limiter = Limiter(limit)
+        return sorted(await asyncio.gather(*(call(limiter, 0.01) for _ in range(60 * limit))))
+
+    starts = run(main())
+
+    assert all(later - earlier >= 1 for earlier, later in zip(starts, starts[limit:], strict=False))
+    assert starts[-1] <= 60 * 1.01
+
+
+def test_an_unapproved_high_limit_costs_nothing() -> None:
+    """With the limit lifted for measurements, thousands may be in the air at once."""
+
+    async def main() -> float:
+        limiter = Limiter(10_000)
+        await asyncio.gather(*(call(limiter, 0.5) for _ in range(9_000)))
+        return now_s()
+
+    assert run(main()) == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_cancelled_wait_takes_no_slot() -> None:
+    """Who stops waiting leaves the queue to the others, and the rate is not disturbed."""
+
+    async def main() -> list[float]:
+        limiter = Limiter(1)
+        first = await call(limiter, 0.01)
+        given_up = asyncio.create_task(call(limiter, 0.01))
+        waiting = asyncio.create_task(call(limiter, 0.01))
+        await asyncio.sleep(0.5)
+        given_up.cancel()
+        return [first, await waiting]
+
+    first, second = run(main())
+
+    assert 1 <= second - first < 1.05
+
+
+def test_a_slow_answer_stalls_nobody_else() -> None:
+    """While one call waits a minute for its answer, the others go on."""
+
+    async def main() -> float:
+        limiter = Limiter(5)
+        slow = asyncio.create_task(call(limiter, 60))
+        for _ in range(100):
+            await call(limiter, 0.01)
+        slow.cancel()
+        return now_s()
+
+    assert run(main()) < 24
+
+
+def test_a_slot_given_back_unused_is_free() -> None:
+    """What was never sent does not shut the lane for the time an answer would take."""
+
+    async def main() -> float:
+        limiter = Limiter(1)
+        limiter.release(await limiter.acquire(), Signal.UNUSED)
+        await limiter.acquire()
+        return now_s()
+
+    assert run(main()) <= 1.001
+
+
+def test_retry_after_is_a_floor() -> None:
+    """After a refusal nothing starts before what the server asked for."""
+
+    async def main() -> float:
+        limiter = Limiter(5)
+        limiter.release(await limiter.acquire(), Signal.REFUSED, retry_after_s=7.0)
+        await limiter.acquire()
+        return now_s()
+
+    assert run(main()) == pytest.approx(7.0, abs=0.01)
+
+
+def test_ten_refusals_in_a_row_take_well_under_forty_seconds() -> None:
+    """The holds double from half a second up to five, so the run stops soon when nothing is accepted."""
+
+    async def main() -> list[float]:
+        limiter = Limiter(1)
+        return [await call(limiter, 0.01, Signal.REFUSED) for _ in range(10)]
+
+    starts = run(main())
+
+    gaps = [round(later - earlier) for earlier, later in pairwise(starts)]
+    assert gaps == [1, 1, 2, 4, 5, 5, 5, 5, 5]
+
+
+@pytest.mark.parametrize(("idle_s", "held_s"), [(None, 0), (0, 1.5), (-3, 1.5), (1, 0.5), (9, 0)])
+def test_a_restart_waits_until_the_server_has_forgotten(idle_s: float | None, held_s: float) -> None:
+    """The first session of a new process waits for what the server may still count of the old one."""
+
+    async def main() -> float:
+        limiter = Limiter(5, idle_s=idle_s)
+        await limiter.acquire()
+        return now_s()
+
+    assert run(main()) == pytest.approx(held_s, abs=0.001)
+
+
+def test_what_was_learnt_survives_as_json() -> None:
+    """A run that ends hands on what it knows, and keys of another version are no trouble."""
+    learnt = Learnt(limit=5, least_s=0.01, typical_s=0.011, samples=40, even=False)
+
+    assert Learnt.from_json({**learnt.to_json(), "from_a_newer_version": 1}) == learnt
+
+
+def test_a_slot_is_given_back_once() -> None:
+    """Giving a slot back twice is a mistake of the program and is said so."""
+
+    async def main() -> None:
+        limiter = Limiter(1)
+        slot = await limiter.acquire()
+        limiter.release(slot, Signal.ANSWERED)
+        limiter.release(slot, Signal.ANSWERED)
+
+    with pytest.raises(ValueError, match=r"^this slot was given back before$"):
+        run(main())
+
+
+@pytest.mark.parametrize(
+    ("elapsed_s", "left_s"),
+    [(0, 300), (100, 200), (300, 0), (9_999, 0), (-50, 300)],
+    ids=["just changed", "under way", "just over", "long over", "clock stepped back"],
+)
+def test_warm_up_left(elapsed_s: float, left_s: float) -> None:
+    """What is left of a warm-up lies between nothing and the whole, whatever the clock says."""
+    assert warm_up_left_s(warm_up_s=300, elapsed_s=elapsed_s) == left_s
