@@ -54,6 +54,22 @@ class SheetError(DispatcherError):
     exit_code = ExitCode.SHEET_REFUSED
 
 
+class HiddenRowsError(SheetError):
+    """Excel hides rows of the sheet, and nobody has said whether they are meant.
+
+    ``row_numbers`` are the hidden rows, as Excel shows them.
+    """
+
+    def __init__(self, file_name: str, row_numbers: list[int]) -> None:
+        self.row_numbers = row_numbers
+        shown = ", ".join(map(str, row_numbers[:5])) + (", ..." if len(row_numbers) > 5 else "")
+        super().__init__(
+            f"{file_name}: {len(row_numbers):,} row(s) are hidden by a filter or by hand ({shown})."
+            ' Show them in Excel, or decide in the campaign file: [sheet] hidden_rows = "skip" leaves them'
+            ' out, "include" sends to them too'
+        )
+
+
 class LedgerError(DispatcherError):
     """The ledger cannot be opened, read or written, or does not hold what it must."""
 

@@ -38,9 +38,7 @@ def make_body(to: str = "12025550123", **changes: Any) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not None}
 
 
-async def post(
-    sandbox: Sandbox, body: object, *, method: str = "POST", path: str = "", key: str = "k3y"
-) -> Answer:
+async def post(sandbox: Sandbox, body: object, *, method: str = "POST", path: str = "", key: str = "k3y") -> Answer:
     """Send one request and return status and parsed answer."""
     headers = {"X-Vgai-Key": key} if key else {}
     async with (
@@ -144,9 +142,7 @@ URL_FAULT = "status_url must be an https URL address that is not Vonage's own"
         pytest.param({}, [], id="nothing wrong"),
         pytest.param({"components": None, "session_parameters": None}, [], id="only what is mandatory"),
         pytest.param({"namespace": None}, ["namespace must be a non-empty string"], id="namespace missing"),
-        pytest.param(
-            {"to": 12025550123}, ["to must be a string of 7 to 15 digits without +"], id="to number"
-        ),
+        pytest.param({"to": 12025550123}, ["to must be a string of 7 to 15 digits without +"], id="to number"),
         pytest.param({"to": "0" * 8}, ["to must be a string of 7 to 15 digits without +"], id="to zeros"),
         pytest.param({"to": "1" * 16}, ["to must be a string of 7 to 15 digits without +"], id="to too long"),
         pytest.param({"locale": "en-US"}, ["locale must be a locale such as en or en_US"], id="locale"),
@@ -159,15 +155,10 @@ URL_FAULT = "status_url must be an https URL address that is not Vonage's own"
         pytest.param({"status_url": "https://api-eu.vonage.com/x"}, [URL_FAULT], id="vendor host"),
         pytest.param({"status_url": "https://[::1"}, [URL_FAULT], id="url broken"),
         pytest.param({"status_url": "http://127.0.0.1:8901/cb"}, [], id="loopback http"),
-        pytest.param(
-            {"channel": "mms"}, ["channel must be one of the following values: whatsapp, sms"], id="channel"
-        ),
+        pytest.param({"channel": "mms"}, ["channel must be one of the following values: whatsapp, sms"], id="channel"),
         pytest.param(
             {"channel": "sms"},
-            [
-                f"property {name} should not exist"
-                for name in ("components", "namespace", "template", "locale")
-            ],
+            [f"property {name} should not exist" for name in ("components", "namespace", "template", "locale")],
             id="sms with a template",
         ),
         pytest.param({"colour": "red"}, ["property colour should not exist"], id="unknown property"),
@@ -209,11 +200,7 @@ URL_FAULT = "status_url must be an https URL address that is not Vonage's own"
         ),
         pytest.param(header("Ada"), ["components.0.parameters.0.type must be a string"], id="bare text"),
         pytest.param(
-            {
-                "components": [
-                    {"type": "button", "sub_type": "url", "index": "0", "parameters": [text("suffix")]}
-                ]
-            },
+            {"components": [{"type": "button", "sub_type": "url", "index": "0", "parameters": [text("suffix")]}]},
             [],
             id="button",
         ),
@@ -341,9 +328,7 @@ def test_magic_number_0191_is_throttled_once() -> None:
         pytest.param("12025550199", "accepted", id="answer broken off"),
     ],
 )
-def test_an_unanswered_number_is_in_the_journal_as_what_it_was(
-    number: str, verdict: str, tmp_path: Path
-) -> None:
+def test_an_unanswered_number_is_in_the_journal_as_what_it_was(number: str, verdict: str, tmp_path: Path) -> None:
     """Whether a session was started is known from the journal alone, also where no answer told."""
     journal = tmp_path / "journal.jsonl"
 
@@ -449,9 +434,7 @@ def test_a_taken_port_is_named() -> None:
 
     message, _ = with_sandbox(act)
 
-    assert message == (
-        "the sandbox cannot listen on 127.0.0.1:PORT (Address already in use); choose another port"
-    )
+    assert message == ("the sandbox cannot listen on 127.0.0.1:PORT (Address already in use); choose another port")
 
 
 def test_serve_says_where_it_listens_and_runs_until_cancelled() -> None:

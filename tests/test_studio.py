@@ -36,9 +36,7 @@ def test_each_status_has_one_verdict(status: int) -> None:
         assert (verdict, stop) == (Verdict.IN_DOUBT, None)
 
 
-@pytest.mark.parametrize(
-    "key", ["", " ", "a b", "a\nb", "a\r\nX: y", '"abc"', "'abc'", "schlüssel", "a\x00b"]
-)
+@pytest.mark.parametrize("key", ["", " ", "a b", "a\nb", "a\r\nX: y", '"abc"', "'abc'", "schlüssel", "a\x00b"])
 def test_a_key_that_is_no_key_is_refused_before_anything_is_sent(key: str) -> None:
     """A key that would break the header is refused when the studio is made, and is not repeated."""
     with pytest.raises(UsageError) as caught:

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -16,7 +18,7 @@ from dispatcher.campaign import load_campaign, read_api_key
 from dispatcher.cli import words
 from dispatcher.cli.settings import Settings, shared_options
 from dispatcher.errors import ExitCode, LedgerError, UsageError
-from dispatcher.models import Campaign, Notice, Recipient, Refusal, State, Verdict, parse_duration_s
+from dispatcher.models import Campaign, Notice, Refusal, State, Verdict, parse_duration_s
 
 if TYPE_CHECKING:
     from dispatcher.cli.live import View
@@ -128,7 +130,7 @@ def _send_options(function: _F) -> _F:
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be sent; open no connection.")
 @shared_options
 @click.pass_obj
-def send(settings: Settings, campaign_paths: tuple[Path, ...], dry_run: bool, yes: bool, **options: Any) -> int:
+def send(settings: Settings, /, campaign_paths: tuple[Path, ...], dry_run: bool, yes: bool, **options: Any) -> int:
     """Send everything that is due, once."""
     campaigns = tuple(load_campaign(path) for path in campaign_paths)
     if dry_run:
@@ -142,7 +144,7 @@ def send(settings: Settings, campaign_paths: tuple[Path, ...], dry_run: bool, ye
 @_send_options
 @shared_options
 @click.pass_obj
-def retry(settings: Settings, campaign_path: Path, only: str, yes: bool, **options: Any) -> int:
+def retry(settings: Settings, /, campaign_path: Path, only: str, yes: bool, **options: Any) -> int:
     """Put failed rows back and send what is due."""
     verdicts = _parse_verdicts(only)
     order = _order(settings, (load_campaign(campaign_path),), options, command="retry", retry_verdicts=verdicts)
@@ -168,8 +170,6 @@ def _order(
     command: str = "send",
     retry_verdicts: tuple[Verdict, ...] = (),
 ) -> "SendOrder":
-    import os
-
     from dispatcher.pipeline import SendOrder
 
     sandbox = options["sandbox"]
@@ -298,7 +298,7 @@ def show(settings: Settings, campaign_path: Path, row_or_number: str, sandbox: b
         by = {"to": digits} if is_number else {"row_number": int(digits)}
         found = ledger.find_rows(connection, record.id, **by) if record else []
         if not found:
-            raise UsageError(f"{campaign.name}: the ledger has no row for {row_or_number}; was it sent from this sheet?")
+            raise UsageError(f"{campaign.name}: the ledger has no row for {row_or_number}")
         stories = [
             (row, ledger.read_attempts(connection, row.id), ledger.read_events(connection, row.id)) for row in found
         ]
@@ -383,7 +383,9 @@ def _decide(path: Path, recipient_ids: list[int], state: State) -> int:
 @dispatcher.command()
 @_campaign_argument
 @click.argument("out", metavar="OUT.xlsx|.csv", type=_FILE)
-@click.option("--state", "states", multiple=True, type=click.Choice([str(state) for state in State]), help="Only these.")
+@click.option(
+    "--state", "states", multiple=True, type=click.Choice([str(state) for state in State]), help="Only these."
+)
 @_sandbox_ledger_option
 @shared_options
 @click.pass_obj
@@ -409,13 +411,22 @@ def export(settings: Settings, campaign_path: Path, out: Path, states: tuple[str
 @click.option("--journal", type=_FILE, help="Write what was accepted and refused to this file, as JSON lines.")
 @shared_options
 @click.pass_obj
-def sandbox(settings: Settings, port: int, limit: int, latency: float, takes_effect: float, journal: Path | None) -> int:
+def sandbox(
+    settings: Settings, port: int, limit: int, latency: float, takes_effect: float, journal: Path | None
+) -> int:
     """Run the stand-in for AI Studio on 127.0.0.1, until Ctrl-C."""
     from dispatcher.sandbox import SandboxOptions, serve
 
     options = SandboxOptions(limit=limit, latency_s=latency, takes_effect_s=takes_effect, journal_path=journal)
+
+    def tell(endpoint: str) -> None:
+        if settings.json:
+            _print_json(endpoint=endpoint)
+        else:
+            click.echo(f"endpoint = {json.dumps(endpoint)}   (Ctrl-C stops it)")
+
     try:
-        asyncio.run(serve(options, port))
+        asyncio.run(serve(options, port, on_ready=tell))
     except KeyboardInterrupt:
         click.echo("sandbox stopped", err=True)
     return ExitCode.OK
@@ -426,7 +437,7 @@ def _today() -> date:
 
 
 def _is_terminal() -> bool:
-    return click.get_text_stream("stdin").isatty() and click.get_text_stream("stderr").isatty()
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _problem(problem: Refusal | Notice) -> dict[str, Any]:

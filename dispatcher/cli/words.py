@@ -98,11 +98,8 @@ def ask_to_send(plans: "Sequence[Plan]") -> str:
 def describe_summary(summary: "Summary") -> str:
     """Return how a campaign's run ended."""
     counts = summary.counts
-    lines = [
-        f"{summary.campaign}: {counts.accepted:,} accepted in {summary.seconds:.1f} s, "
-        f"{counts.throttled:,} refused with 429, exit code {int(summary.exit_code)}"
-    ]
-    lines += _describe_states(summary.states)
+    speed = f"{counts.accepted:,} accepted in {summary.seconds:.1f} s, {counts.throttled:,} refused with 429"
+    lines = [f"{summary.campaign}: {speed}, exit code {int(summary.exit_code)}", *_describe_states(summary.states)]
     if summary.note:
         lines.append(f"  stopped: {summary.note}")
     return printable("\n".join(lines))

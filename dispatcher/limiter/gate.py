@@ -100,9 +100,7 @@ class Limiter:
         Raises:
             ValueError: the slot was given back before.
         """
-        self._pacer.release(
-            slot, signal, self._loop.time(), retry_after_s=retry_after_s, new_connection=new_connection
-        )
+        self._pacer.release(slot, signal, self._loop.time(), retry_after_s=retry_after_s, new_connection=new_connection)
         self._released.set()
 
 

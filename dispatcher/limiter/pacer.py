@@ -120,9 +120,7 @@ class Pacer:
         idle_s: seconds since an earlier process last sent for this limit, None if none ever did.
     """
 
-    def __init__(
-        self, limit: int, now_s: float, *, learnt: Learnt | None = None, idle_s: float | None = None
-    ) -> None:
+    def __init__(self, limit: int, now_s: float, *, learnt: Learnt | None = None, idle_s: float | None = None) -> None:
         if limit < 1:
             raise ValueError(f"a limit is at least 1 session a second, not {limit}")
         self.approved_limit = limit
@@ -329,8 +327,7 @@ class Pacer:
         if (
             self._round_trips.count < 20
             or self._calls - self._opened_at_call < 20
-            or max(excess_s, min(self.stance.patience_s, self._round_trips.mean_excess_s)) / self._window_s
-            < LEAST_GAIN
+            or max(excess_s, min(self.stance.patience_s, self._round_trips.mean_excess_s)) / self._window_s < LEAST_GAIN
         ):
             return
         if excess_s >= WORK_S:
@@ -338,9 +335,7 @@ class Pacer:
         elif stance.even and self._limit > 1:
             bolder = replace(stance, even=False)
         elif (
-            stance.patience_s > 0
-            and excess_s / self._window_s >= LEAST_GAIN
-            and not (stance.even and self._limit > 1)
+            stance.patience_s > 0 and excess_s / self._window_s >= LEAST_GAIN and not (stance.even and self._limit > 1)
         ):
             bolder = replace(stance, patience_s=0.0)
         else:
@@ -362,9 +357,7 @@ class Pacer:
                 self._change_stance(now_s)
             elif self.stance.patience_s == 0:
                 pace = 1 / self._limit
-                self._open_lanes(
-                    self._beat_s + math.ceil((now_s + pace - self._beat_s) / pace) * pace + SHIFT * pace
-                )
+                self._open_lanes(self._beat_s + math.ceil((now_s + pace - self._beat_s) / pace) * pace + SHIFT * pace)
         elif len(refused) == 3 and refused[-1] - refused[0] <= 30:
             self._lower(now_s)
 

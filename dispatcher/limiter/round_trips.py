@@ -61,9 +61,7 @@ class RoundTrips:
         """Take one more sample."""
         self._least_s = min(self._least_s, round_trip_s)
         self._count += 1
-        self._mean_s = (
-            round_trip_s if math.isinf(self._mean_s) else self._mean_s + (round_trip_s - self._mean_s) / 100
-        )
+        self._mean_s = round_trip_s if math.isinf(self._mean_s) else self._mean_s + (round_trip_s - self._mean_s) / 100
         self._block.append(round_trip_s)
         if len(self._block) == BLOCK_SIZE or self.count == LEAST_SAMPLES:
             self._close_block()

@@ -135,7 +135,7 @@ class Halt:
             halted.cancel()
 
 
-async def _abandon(task: "asyncio.Future[_T]") -> _T | None:
+async def _abandon(task: "asyncio.Future[_T] | asyncio.Task[_T]") -> _T | None:
     task.cancel()
     try:
         return await task  # it may have finished in this very moment; then its result counts

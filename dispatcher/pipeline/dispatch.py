@@ -82,8 +82,8 @@ class CampaignQueue:
             row_id = heapq.heappop(self._waiting)[2]
             return await written(self.writer.call(ledger.read_row, row_id))
         if not self._fresh:
-            call = self.writer.call(ledger.find_due, self.campaign_id, after=self._place, count=_BATCH)
-            self._fresh.extend(await written(call))
+            due = await written(self.writer.call(ledger.find_due, self.campaign_id, after=self._place, count=_BATCH))
+            self._fresh.extend(due)
         if not self._fresh or not self.budget.take():
             return None
         row = self._fresh.popleft()

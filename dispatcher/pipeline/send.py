@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -263,12 +264,13 @@ class _Run:
         if self._order.warm_up and not self._order.sandbox and record.elapsed_s is not None:
             left_s = warm_up_left_s(warm_up_s=agent.warm_up_s, elapsed_s=record.elapsed_s)
             await self._hold(agent.id, agent.limit, left_s, halt)
-        limiter = Limiter(agent.limit, learnt=Learnt.from_json(record.learnt), idle_s=idle_s)
+        learnt = Learnt.from_json(json.loads(record.learnt)) if record.learnt else None
+        limiter = Limiter(agent.limit, learnt=learnt, idle_s=idle_s)
         dispatch = AgentDispatch(queues, limiter, studio, halt=halt, on_event=self._on_event)
         aborting = asyncio.create_task(self._abort_when_asked(dispatch))
         await dispatch.run()
         aborting.cancel()
-        await written(self._writer.call(ledger.keep_learnt, scope, limiter.learnt.to_json()))
+        await written(self._writer.call(ledger.keep_learnt, scope, json.dumps(limiter.learnt.to_json())))
 
     async def _hold(self, agent_id: str, limit: int, left_s: float, halt: Halt) -> None:
         """Wait for the rest of the warm-up, telling every second how much is left."""

@@ -144,18 +144,14 @@ class Sandbox:
             UsageError: the port is taken or not allowed.
         """
         self._journal = Journal(self._options.journal_path)
-        self._runner = web.ServerRunner(
-            web.Server(self._receive, access_log=None), shutdown_timeout=_SHUTDOWN_S
-        )
+        self._runner = web.ServerRunner(web.Server(self._receive, access_log=None), shutdown_timeout=_SHUTDOWN_S)
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, _HOST, port).start()
         except OSError as error:
             await self.stop()
             why = os.strerror(error.errno or 0)
-            raise UsageError(
-                f"the sandbox cannot listen on {_HOST}:{port} ({why}); choose another port"
-            ) from error
+            raise UsageError(f"the sandbox cannot listen on {_HOST}:{port} ({why}); choose another port") from error
         self._port = self._runner.addresses[0][1]
         self._started_s = time.monotonic()
 
@@ -217,9 +213,7 @@ class Sandbox:
         await self._take_time()
         return web.json_response(answer, status=fault.status)
 
-    async def _confirm(
-        self, request: web.BaseRequest, fate: Fate | None, session_id: str
-    ) -> web.StreamResponse:
+    async def _confirm(self, request: web.BaseRequest, fate: Fate | None, session_id: str) -> web.StreamResponse:
         """Answer an accepted request, or fail to, as its number asks."""
         await self._take_time()
         if fate is Fate.RESET_AFTER:

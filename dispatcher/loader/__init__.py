@@ -1,0 +1,5 @@
+"""Reads a CSV file or a workbook into ``Recipient`` or ``Refusal``, one per row, in file order."""
+
+from dispatcher.loader.sheet import Sheet, read_recipients
+
+__all__ = ["Sheet", "read_recipients"]

@@ -1,0 +1,64 @@
+"""Makes the texts of a row fit to be read by people: one line, single spaces, no invisible marks."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from dispatcher.loader.rows import Note
+
+# Marks nobody sees: zero-width space, word joiner, byte order mark. The joiners U+200C and U+200D carry
+# meaning (Persian, emoji) and stay.
+_INVISIBLE = re.compile("[\u200b\u2060\ufeff]")
+_EDGE_MARKS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
+_LINE_BREAK = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]")
+_UNTIDY = re.compile(
+    "[\x01-\x1f\x7f-\xa0\u1680\u2000-\u200b\u200e\u200f\u2028-\u202f\u205f-\u2069\u3000\ufeff]"
+    "|  |\x00 | \x00|\\A | \\Z"
+)
+
+
+class TidyText(NamedTuple):
+    """A cell's text as it is used, with what was changed (a note) or why it cannot be used (a fault)."""
+
+    text: str
+    note: Note | None = None
+    fault: str = ""
+
+
+def is_tidy(texts: Sequence[str]) -> bool:
+    """Return whether no cell of a row needs :func:`tidy_text`; one look at the whole row is quick."""
+    joined = "\x00".join(texts)
+    if joined.isascii():
+        return _UNTIDY.search(joined) is None
+    return _UNTIDY.search(joined) is None and unicodedata.is_normalized("NFC", joined)
+
+
+def tidy_text(text: str) -> TidyText:
+    """Return ``text`` on one line, with single spaces and without invisible marks.
+
+    Blanks at both ends go without a word, and letters are composed (NFC); every other change is noted.
+    """
+    control = _CONTROL.search(text)
+    if control:
+        visible = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+        return TidyText(
+            visible,
+            fault=f"holds the control character U+{ord(control.group()):04X}: delete it or retype the cell",
+        )
+    composed = unicodedata.normalize("NFC", text)
+    seen = _INVISIBLE.sub("", composed.strip().strip(_EDGE_MARKS))
+    return TidyText(" ".join(seen.split()), _describe_change(composed, seen.strip()))
+
+
+def _describe_change(before: str, seen: str) -> Note | None:
+    if _LINE_BREAK.search(seen):
+        return Note("line breaks and tabs became single spaces")
+    if any(character != " " and character.isspace() for character in seen):
+        return Note("non-breaking spaces became ordinary spaces")
+    if "  " in seen:
+        return Note("doubled spaces became single ones")
+    if seen != before.strip():
+        return Note("invisible marks were removed")
+    return None

@@ -1,0 +1,117 @@
+"""Reads the texts of columns that the campaign formats as dates or times into ISO form."""
+
+import re
+from collections.abc import Iterable
+from datetime import date, time, timedelta
+from typing import NamedTuple
+
+from dispatcher.loader.excel_cells import format_time
+from dispatcher.loader.rows import Note
+from dispatcher.placeholders import Text
+
+_ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d)?)?|\d\d:\d\d(?::\d\d)?")
+_SERIAL = re.compile(r"(?P<days>[2-7]\d{4})(?:\.(?P<fraction>\d+))?")
+_FRACTION = re.compile(r"0\.\d+")
+_NUMERIC = re.compile(r"(\d{1,4})\s*([./-])\s*(\d{1,2})\s*\2\s*(\d{1,4})(?:,?\s+(?P<time>.+))?")
+_TIME = re.compile(r"(?i)(\d{1,2})[:.](\d\d)(?::(\d\d))?\s*([ap])?\.?(?:m\.?)?")
+_EPOCH = date(1899, 12, 30)
+
+
+class DateText(NamedTuple):
+    """A text in ISO form, with what was changed (a note) or why it is no date (a fault)."""
+
+    text: str
+    note: Note | None = None
+    fault: str = ""
+
+
+def find_date_columns(texts: Iterable[Text]) -> frozenset[str]:
+    """Return the folded names of the columns that some placeholder formats, as in ``{date:%d %B}``."""
+    return frozenset(
+        placeholder.key for text in texts for placeholder in text.placeholders if placeholder.format
+    )
+
+
+def read_date(text: str, *, day_first: bool | None = None) -> DateText:
+    """Read ``text`` as a date or time of day; ISO texts, which date cells have, stay as they are.
+
+    A date such as 03/12/2026 can be read in two ways, and is a fault unless ``day_first`` decides.
+    Serial numbers are Excel dates whose cells lost their format (20000 is in 1954, 80000 in 2119).
+    """
+    if not text or _ISO.fullmatch(text):
+        return DateText(text)
+    serial = _SERIAL.fullmatch(text)
+    if serial:
+        return _read_serial(text, float(text))
+    if _FRACTION.fullmatch(text):
+        moment = _time_of(float(text))
+        return DateText(moment, Note(f"the number {text} was read as {moment}"))
+    numeric = _NUMERIC.fullmatch(text)
+    if numeric:
+        return _read_numeric(text, numeric, day_first)
+    time_of_day = _read_time(text)
+    if time_of_day:
+        return DateText(time_of_day)
+    return DateText(text, fault="is no date or time that can be read: write it as 2026-12-31 or 14:30")
+
+
+def _read_serial(text: str, value: float) -> DateText:
+    day = (_EPOCH + timedelta(days=int(value))).isoformat()
+    if value != int(value):
+        day += " " + _time_of(value % 1)
+    return DateText(day, Note(f"the number {text} was read as the date {day}"))
+
+
+def _time_of(fraction: float) -> str:
+    seconds = min(round(fraction * 86400), 86399)
+    return format_time(time(seconds // 3600, seconds // 60 % 60, seconds % 60))
+
+
+def _read_numeric(text: str, match: re.Match[str], day_first: bool | None) -> DateText:
+    """Read a date of three numbers; the year is first or last, and dots mean that the day comes first."""
+    first, separator, second, third = match.group(1, 2, 3, 4)
+    moment = _read_time(match["time"] or "00:00")
+    if moment is None:
+        return DateText(text, fault="is no date or time that can be read: write it as 2026-12-31 14:30")
+    if len(first) == 4:
+        return _make_date(text, int(first), int(second), int(third), moment)
+    if len(third) != 4:
+        return DateText(text, fault="has no year of four digits: write it as 2026-12-31")
+    is_certain = first == second or int(first) > 12 or int(second) > 12 or separator == "."
+    if not is_certain and day_first is None:
+        return DateText(text, fault=_explain_ambiguity(int(first), int(second), int(third)))
+    starts_with_day = int(first) > 12 or (int(second) <= 12 and (separator == "." or day_first is True))
+    day, month = (first, second) if starts_with_day else (second, first)
+    return _make_date(text, int(third), int(month), int(day), moment)
+
+
+def _explain_ambiguity(first: int, second: int, year: int) -> str:
+    return (
+        f"can be read as {year}-{second:02d}-{first:02d} and as {year}-{first:02d}-{second:02d}:"
+        ' write it as 2026-12-31, make it a date cell, or set text_dates = "day_first" or "month_first"'
+        " under [sheet] in the campaign file"
+    )
+
+
+def _make_date(text: str, year: int, month: int, day: int, moment: str) -> DateText:
+    try:
+        iso = date(year, month, day).isoformat()
+    except ValueError:
+        return DateText(text, fault="is a date that does not exist: correct it")
+    result = iso if moment == "00:00" else f"{iso} {moment}"
+    return DateText(result, Note(f"{text} was read as {result}"))
+
+
+def _read_time(text: str) -> str | None:
+    """Return a time of day such as ``9:30``, ``2:30 pm`` in ISO form, or None."""
+    match = _TIME.fullmatch(text.strip())
+    if not match:
+        return None
+    hour, minute, second = int(match[1]), int(match[2]), int(match[3] or 0)
+    if match[4]:
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + (12 if match[4].lower() == "p" else 0)
+    if hour > 23 or minute > 59 or second > 59:
+        return None
+    return format_time(time(hour, minute, second))

@@ -1,0 +1,114 @@
+"""Turns what a cell of a workbook holds into text, the way Excel shows it wherever that is certain."""
+
+import re
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+
+from dispatcher.loader.rows import Note
+
+_MAX_EXACT = 10**15  # Excel keeps 15 digits
+_CURRENCY = re.compile(r"\[\$|[$€£¥₹]")
+_ZEROS = re.compile(r"0{2,20}")
+_LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.')
+_ESCAPED = re.compile(r"_x00(0[9ADad])_")
+
+
+class CellText(NamedTuple):
+    """A cell as text, with why it cannot be used (a fault) or what a person should know (a note)."""
+
+    text: str
+    fault: str = ""
+    note: Note | None = None
+
+
+UNCALCULATED = CellText(
+    "", "holds a formula that was never calculated: open the file in Excel or LibreOffice, save it, try again"
+)
+
+
+def read_error(name: str) -> CellText:
+    """Return the text of an error cell such as ``#N/A``."""
+    return CellText(name, f"shows the error {name}: correct its formula or type the value")
+
+
+def read_text(text: str) -> CellText:
+    """Return a text cell; Excel writes its line breaks and tabs as ``_x000D_``."""
+    if "_x00" in text:
+        text = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
+    return CellText(text)
+
+
+def read_bool(value: bool) -> CellText:
+    """Return ``TRUE`` or ``FALSE``, as Excel shows them."""
+    return CellText("TRUE" if value else "FALSE")
+
+
+def read_number_cell(value: float, number_format: str = "General") -> CellText:
+    """Return a number with all its digits: ``15551234567``, ``1.5``, never ``.0`` or ``E+10``.
+
+    A format of zeros (``00000``) pads it, as Excel shows it. A number of more than 15 digits is a fault,
+    because Excel has replaced the rest of its digits by zeros.
+    """
+    if abs(value) >= _MAX_EXACT:
+        return CellText(
+            format_number(value),
+            "has more digits than the 15 Excel keeps, so its last digits are wrong:"
+            " format the column as Text and enter the number again",
+        )
+    text = format_number(value)
+    if number_format == "General":
+        return CellText(text)
+    if _ZEROS.fullmatch(number_format) and text.isdigit():
+        return CellText(text.zfill(len(number_format)))
+    return CellText(text, note=_describe_format(number_format, text))
+
+
+def format_number(value: float) -> str:
+    """Return the 15 digits Excel keeps of ``value``, without an exponent."""
+    if value == int(value):
+        return str(int(value))
+    return format(Decimal(format(value, ".15g")), "f")
+
+
+def _describe_format(number_format: str, text: str) -> Note | None:
+    bare = _LITERAL.sub("", number_format)
+    if "%" in bare:
+        return Note(f"Excel shows a percentage; {text} is what will be sent", once=True)
+    if _CURRENCY.search(number_format):
+        return Note(f"Excel shows an amount of money; {text} is what will be sent", once=True)
+    return None
+
+
+def read_moment(value: datetime | date | time | timedelta) -> CellText:
+    """Return a date, time or duration: ``2026-12-31``, ``2026-12-31 14:30``, ``14:30``, ``26:30``."""
+    if isinstance(value, timedelta):
+        return CellText(format_duration(value))
+    if isinstance(value, time):
+        return CellText(format_time(_round_time(value)))
+    if not isinstance(value, datetime):
+        return CellText(value.isoformat())
+    rounded = (value + timedelta(milliseconds=500)).replace(microsecond=0)
+    if rounded.year < 1900:
+        return CellText(str(value), "is shown as a date but is none: correct the cell")
+    day = rounded.date().isoformat()
+    return CellText(day if rounded.time() == time() else f"{day} {format_time(rounded.time())}")
+
+
+def _round_time(value: time) -> time:
+    moment = datetime.combine(date(2000, 1, 1), value) + timedelta(milliseconds=500)
+    return time(23, 59, 59) if moment.day > 1 else moment.time().replace(microsecond=0)
+
+
+def format_time(value: time) -> str:
+    """Return ``14:30``, with seconds only where there are some."""
+    return value.isoformat("seconds" if value.second else "minutes")
+
+
+def format_duration(value: timedelta) -> str:
+    """Return hours and minutes, hours beyond 24 included: ``26:30``."""
+    seconds = round(value.total_seconds())
+    sign = "-" if seconds < 0 else ""
+    minutes, seconds = divmod(abs(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{sign}{hours:02d}:{minutes:02d}" + (f":{seconds:02d}" if seconds else "")

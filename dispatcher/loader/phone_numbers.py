@@ -1,0 +1,254 @@
+"""Reads what people write into a phone column as one E.164 number, or says why that cannot be done.
+
+A region is never guessed: ``written_as`` decides how digits without a ``+`` are read.
+"""
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+import phonenumbers
+from phonenumbers import NumberParseException, PhoneNumberType, ValidationResult
+
+from dispatcher.loader.plain_numbers import read_plain
+from dispatcher.models import RecipientRules
+
+
+class Number(NamedTuple):
+    """A number that can be sent to: E.164 digits without ``+``, and what a person should know about it."""
+
+    digits: str
+    notes: tuple[str, ...] = ()
+
+
+class Unreadable(NamedTuple):
+    """Why a text is no number that can be sent to, and what to do about it."""
+
+    reason: str
+
+
+class _Marks(NamedTuple):
+    """What is left of a text once wrappers and invisible marks are gone."""
+
+    text: str
+    notes: tuple[str, ...] = ()
+
+
+_LINK = re.compile(
+    r"(?i)^(?:https?://)?(?:wa\.me/|(?:api|web)\.whatsapp\.com/send/?\?phone=)|^whatsapp://send/?\?phone="
+)
+_SCHEME = re.compile(r"(?i)^(?:tel|phone|whatsapp|sms|callto):(?://)?")
+_SCIENTIFIC = re.compile(r"\+?\d(?:[.,]\d+)?[eE]\+?\d+")
+_DECIMAL = re.compile(r"\d+[.,]\d+|\+\d{4,}[.,]\d+")
+_EXTENSION = re.compile(r"(?i)(?:;\s*ext|\bext|extension|\bx|(?<=\d)x|#)[\s.:=]*\d{1,7}$")
+_TWO_NUMBERS = re.compile(
+    r"\d[\d\s().-]{4,}\d\s*(?:[,;/|&]|\s(?:or|and|und|et|y|o)\s)\s*[+(]*\d[\d\s().-]{3,}\d"
+)
+_NOT_ALLOWED = re.compile(r"[^\d\s()+./-]")
+_UNLIKELY_TYPES = {
+    PhoneNumberType.FIXED_LINE: "a fixed line: WhatsApp rarely runs on one",
+    PhoneNumberType.PREMIUM_RATE: "a premium rate number",
+    PhoneNumberType.SHARED_COST: "a shared cost number",
+    PhoneNumberType.TOLL_FREE: "a toll-free number",
+    PhoneNumberType.PAGER: "a pager",
+    PhoneNumberType.UAN: "a company number",
+    PhoneNumberType.VOICEMAIL: "a voice mailbox",
+}
+_IMPOSSIBLE = {
+    ValidationResult.TOO_SHORT: "is too short for a phone number of its country: add the missing digits",
+    ValidationResult.TOO_LONG: "is too long for a phone number of its country: remove the surplus digits",
+    ValidationResult.INVALID_LENGTH: "has a length no phone number of its country has: correct it",
+    ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "has no area code: write the whole number",
+    ValidationResult.INVALID_COUNTRY_CODE: "begins with a country code that does not exist: correct it",
+}
+
+
+def read_number(text: str, rules: RecipientRules) -> Number | Unreadable:
+    """Read the one phone number in ``text``.
+
+    Digits without ``+`` are read with their country code when ``written_as`` is ``international``, and as
+    numbers of ``default_region`` when it is ``national``. A number that has a possible length but is in
+    nobody's numbering plan, and a fixed line, are read with a note.
+
+    Args:
+        text: the cell as it stands.
+        rules: how the column is written, and the countries that may be messaged.
+    """
+    plain = read_plain(text, rules)
+    if plain is not None:
+        return Number(plain)
+    stripped = _strip_wrappers(text)
+    reason = _find_misspelling(stripped.text)
+    if reason:
+        return Unreadable(reason)
+    return _read_digits(stripped, rules)
+
+
+def _strip_wrappers(text: str) -> _Marks:
+    text = text if text.isascii() else _to_ascii(text)
+    text = text.strip()
+    if text.startswith('="') and text.endswith('"'):
+        text = text[2:-1]
+    text = text.lstrip("'`").strip()
+    link = _LINK.match(text)
+    if link:
+        text = "+" + text[link.end() :].partition("?")[0].partition("&")[0].replace("%2B", "+").lstrip("+ /")
+    text = _SCHEME.sub("", text).strip()
+    if re.fullmatch(r"\+?\d{7,15}\.0", text):
+        return _Marks(text[:-2], ("the .0 at the end was left out",))
+    return _Marks(text)
+
+
+def _to_ascii(text: str) -> str:
+    """Return ``text`` with every script's digits, dashes and spaces as ASCII and invisible marks gone."""
+    return "".join(map(_to_ascii_character, text))
+
+
+def _to_ascii_character(character: str) -> str:
+    category = unicodedata.category(character)
+    if category == "Nd":
+        return str(unicodedata.decimal(character))
+    if category == "Cf":
+        return ""
+    if category == "Zs":
+        return " "
+    if category == "Pd" or character == "\N{MINUS SIGN}":
+        return "-"
+    if "\uff01" <= character <= "\uff5e":
+        return chr(ord(character) - 0xFEE0)
+    return "'" if character in "\u2018\u2019\u00b4" else character
+
+
+def _find_misspelling(text: str) -> str:
+    """Return why ``text`` is not written as one phone number, or ``""``."""
+    if not text:
+        return "is empty: fill in a phone number or delete the row"
+    if _SCIENTIFIC.fullmatch(text):
+        return "was cut by Excel, its digits are lost: format the column as Text and enter it again"
+    if _TWO_NUMBERS.search(text) or text.count("+") > 1:
+        return "holds two numbers: keep one, or give each its own row"
+    extension = _EXTENSION.search(text)
+    if extension:
+        return "holds an extension: a message cannot be sent to one; write the number of a mobile phone"
+    if any(character.isalpha() for character in text):
+        return "holds letters: write the number in digits"
+    return _find_stray_characters(text)
+
+
+def _find_stray_characters(text: str) -> str:
+    stray = _NOT_ALLOWED.search(text)
+    if stray:
+        return f"holds {stray.group()!r}: only digits, spaces and + - . ( ) are expected in a phone number"
+    if _DECIMAL.fullmatch(text):
+        return "is a decimal number: format the column as Text and enter the number again"
+    left, slash, right = text.partition("/")
+    if slash and (_count_digits(left) > 5 or _count_digits(right) < 5 or "/" in right):
+        return "holds two numbers: keep one, or give each its own row"
+    if not any(character.isdigit() for character in text):
+        return "holds no digits: fill in a phone number or delete the row"
+    if "+" in text and _count_digits(text.partition("+")[0]):
+        return "has a + in the middle: write the number as +12025550123"
+    return ""
+
+
+def _count_digits(text: str) -> int:
+    return sum(character.isdigit() for character in text)
+
+
+def _read_digits(marks: _Marks, rules: RecipientRules) -> Number | Unreadable:
+    """Read a text that holds nothing but digits and separators."""
+    digits = "".join(filter(str.isdigit, marks.text))
+    notes = marks.notes
+    if "+" in marks.text:
+        parsed = _parse("+" + digits, None)
+    elif rules.written_as == "national":
+        parsed = _parse_national(digits, rules.default_region)
+    elif digits.startswith("00"):
+        parsed = _parse("+" + digits[2:], None)
+        notes += ("read 00 as +",)
+    elif digits.startswith("0") or marks.text.startswith("("):
+        return Unreadable("has no country code: write the number as +44 7700 900123")
+    else:
+        parsed = _parse("+" + digits, None)
+    if isinstance(parsed, Unreadable):
+        return parsed
+    has_code = "+" in marks.text or digits.startswith("00") or rules.written_as == "national"
+    return _check_number(parsed, notes, rules, has_code=has_code)
+
+
+def _parse(text: str, region: str | None) -> phonenumbers.PhoneNumber | Unreadable:
+    try:
+        return phonenumbers.parse(text, region)
+    except NumberParseException as error:
+        if error.error_type == NumberParseException.INVALID_COUNTRY_CODE:
+            return Unreadable(_IMPOSSIBLE[ValidationResult.INVALID_COUNTRY_CODE])
+        if error.error_type == NumberParseException.TOO_LONG:
+            return Unreadable("has too many digits for one phone number: are there two in the cell?")
+        return Unreadable("is too short for a phone number: add the missing digits")
+
+
+def _parse_national(digits: str, region: str | None) -> phonenumbers.PhoneNumber | Unreadable:
+    """Read digits of ``region``; refuse those that are a number with and without its country code."""
+    if region is None:
+        return Unreadable(
+            "has no country code: write it with one, or set default_region in the campaign file"
+        )
+    parsed = _parse(digits, region)
+    code = str(phonenumbers.country_code_for_region(region))
+    if isinstance(parsed, Unreadable) or not digits.startswith(code):
+        return parsed
+    other = _parse("+" + digits, None)
+    if isinstance(other, Unreadable) or other == parsed or not phonenumbers.is_valid_number(other):
+        return parsed
+    return Unreadable(
+        f"can be read with and without the country code {code}: write it with a + and the country code"
+    )
+
+
+def _check_number(
+    number: phonenumbers.PhoneNumber, notes: tuple[str, ...], rules: RecipientRules, *, has_code: bool
+) -> Number | Unreadable:
+    """Judge a parsed number: length, numbering plan, country, kind of line."""
+    possible = phonenumbers.is_possible_number_with_reason(number)
+    digits = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)[1:]
+    if possible != ValidationResult.IS_POSSIBLE:
+        return Unreadable(_explain_impossible(digits, possible))
+    if len(set(digits[len(str(number.country_code)) :])) == 1:
+        return Unreadable("is one digit over and over: write the real number")
+    kind = phonenumbers.number_type(number)
+    if kind == PhoneNumberType.UNKNOWN and not has_code and len(digits) < 11:
+        return Unreadable("is in no country's numbering plan; its country code is probably missing: add it")
+    region = phonenumbers.region_code_for_number(number)
+    if not _is_allowed(number.country_code or 0, region, rules.allowed_countries):
+        return Unreadable(
+            f"belongs to {_name_country(number, region)}, which is not in allowed_countries"
+            " of the campaign file: correct the number or add the country"
+        )
+    return Number(digits, notes + _describe_line(digits, kind))
+
+
+def _explain_impossible(digits: str, possible: int) -> str:
+    if digits.startswith("521") and len(digits) == 13:
+        return "has the 1 that Mexican numbers dropped in 2019: write +52 and the ten digits"
+    return _IMPOSSIBLE.get(possible, _IMPOSSIBLE[ValidationResult.INVALID_LENGTH])
+
+
+def _is_allowed(country_code: int, region: str | None, allowed: tuple[str, ...]) -> bool:
+    if not allowed:
+        return True
+    regions = (region,) if region else phonenumbers.region_codes_for_country_code(country_code)
+    return any(candidate in allowed for candidate in regions)
+
+
+def _name_country(number: phonenumbers.PhoneNumber, region: str | None) -> str:
+    return region or f"country code +{number.country_code}"
+
+
+def _describe_line(digits: str, kind: int) -> tuple[str, ...]:
+    if kind == PhoneNumberType.UNKNOWN and digits.startswith("55") and len(digits) == 12:
+        return ("a Brazilian mobile number has a 9 after the area code; this one has not: check it",)
+    if kind == PhoneNumberType.UNKNOWN:
+        return ("has the right length but is in no country's numbering plan: check it",)
+    if kind == PhoneNumberType.FIXED_LINE and digits.startswith("54"):
+        return ("a fixed line; an Argentine mobile number has a 9 after +54: check it",)
+    return (_UNLIKELY_TYPES[kind],) if kind in _UNLIKELY_TYPES else ()

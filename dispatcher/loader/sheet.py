@@ -1,0 +1,102 @@
+"""The recipients file as the rest of the program sees it: a sheet to iterate over."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+from dispatcher.errors import HiddenRowsError, SheetError
+from dispatcher.loader.files import OpenedSheet, open_sheet
+from dispatcher.loader.header import wanted_columns
+from dispatcher.loader.judge import Check, Judge
+from dispatcher.loader.rows import Row
+from dispatcher.loader.suppression import read_suppressed
+from dispatcher.models import Campaign, Notice, Recipient, Refusal
+
+
+class Sheet:
+    """One sheet of recipients; iterating reads it row by row, so memory does not grow with its length.
+
+    Attributes:
+        path: the recipients file.
+        sheet_name: the worksheet; None for a CSV file.
+        columns: the columns as the sheet labels them, made unique: a column without a name is ``column D``,
+            a second ``Name`` is ``Name (2)``.
+        header_row: the row that names the columns, as Excel shows it.
+        notices: what a person should know about the whole file; complete once all rows are read.
+    """
+
+    def __init__(
+        self, campaign: Campaign, path: Path, opened: OpenedSheet, *, today: date, check: Check | None
+    ) -> None:
+        self.path = path
+        self.sheet_name = opened.table.name
+        self.columns = opened.header.labels
+        self.header_row = opened.header.row_number
+        self.notices: list[Notice] = []
+        self._campaign = campaign
+        self._opened = opened
+        self._today = today
+        self._check = check
+        self._suppressed = read_suppressed(campaign.recipient)
+
+    def __iter__(self) -> Iterator[Recipient | Refusal]:
+        """Yield what every row that is not blank is, in file order.
+
+        Raises:
+            SheetError: the file turns out to be broken, or has no rows below its header.
+        """
+        table, header = self._opened
+        self.notices = _describe_file(self.path, self._opened)
+        judge = Judge(
+            self._campaign, table, header, today=self._today, suppressed=self._suppressed, check=self._check
+        )
+        is_empty = True
+        for row in self._data_rows():
+            is_empty = False
+            yield judge.judge(row)
+        if is_empty:
+            raise SheetError(f"{self.path.name}: has no rows below its header in row {header.row_number}")
+        self.notices += judge.column_notices
+
+    def _data_rows(self) -> Iterator[Row]:
+        first = self._opened.header.row_number
+        return (row for row in self._opened.table.read_rows() if row.number > first and not row.is_blank)
+
+    def refuse_hidden_rows(self) -> None:
+        """Raise ``HiddenRowsError`` when Excel hides rows, for the campaign does not say what they mean."""
+        if not self._opened.table.scan().may_hide_rows:
+            return
+        hidden = [row.number for row in self._data_rows() if row.hidden]
+        if hidden:
+            raise HiddenRowsError(self.path.name, hidden)
+
+
+def read_recipients(campaign: Campaign, path: Path, *, today: date, check: Check | None = None) -> Sheet:
+    """Open a recipients file, and find its sheet and its header.
+
+    Args:
+        campaign: says which columns are needed and how they are to be read.
+        path: a .csv, .tsv, .txt, .xlsx, .xlsm, .xls, .ods or .xlsb file; it is never written to.
+        today: the day that ``{today}`` stands for.
+        check: a last look at each recipient, such as the rules of its template; returns a refusal or None.
+
+    Raises:
+        SheetError: the file as a whole cannot be trusted; says what is wrong, where, and what to do.
+        HiddenRowsError: rows are hidden and ``hidden_rows`` is ``error``.
+    """
+    opened = open_sheet(path, campaign.sheet, wanted_columns(campaign))
+    sheet = Sheet(campaign, path, opened, today=today, check=check)
+    if campaign.sheet.hidden_rows == "error":
+        sheet.refuse_hidden_rows()
+    return sheet
+
+
+def _describe_file(path: Path, opened: OpenedSheet) -> list[Notice]:
+    notices = list(opened.table.notices)
+    if opened.header.row_number > 1:
+        notices.append(
+            Notice(f"the header is in row {opened.header.row_number}; what is above it is left out")
+        )
+    if path.with_name(f"~${path.name}").exists():
+        notices.append(Notice(f"{path.name} is open in Excel; what was saved last is read"))
+    return notices
