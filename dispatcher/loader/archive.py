@@ -38,9 +38,7 @@ def explain_unreadable(path: Path, error: BaseException) -> SheetError:
     if isinstance(error, SheetError):
         return error
     if isinstance(error, DefusedXmlException):
-        return SheetError(
-            f"{path.name}: contains XML entities, which no spreadsheet program writes; it is not read"
-        )
+        return SheetError(f"{path.name}: contains XML entities, which no spreadsheet program writes; it is not read")
     return SheetError(
         f"{path.name}: is damaged or not a workbook ({type(error).__name__});"
         " open it in Excel or LibreOffice, save it as .xlsx and try again"
@@ -62,9 +60,7 @@ def check_archive(path: Path) -> None:
         raise explain_unreadable(path, error) from error
     reason = _find_excess(parts)
     if reason:
-        raise SheetError(
-            f"{path.name}: {reason}; copy the rows into a new workbook or save them as CSV UTF-8"
-        )
+        raise SheetError(f"{path.name}: {reason}; copy the rows into a new workbook or save them as CSV UTF-8")
 
 
 def _find_excess(parts: list[zipfile.ZipInfo]) -> str:

@@ -160,7 +160,5 @@ def _explain_csv_error(path: Path, error: csv.Error, row_number: int, line_numbe
     if "unexpected end of data" in str(error) or "field larger" in str(error):
         return SheetError(f'{where}: a quote (") opened here is never closed; close or remove it')
     if "expected after" in str(error):
-        return SheetError(
-            f'{where}: there is text after a closing quote ("); write a quote inside a text as ("")'
-        )
+        return SheetError(f'{where}: there is text after a closing quote ("); write a quote inside a text as ("")')
     return SheetError(f"{where}: cannot be read ({error}); save the file again from Excel as CSV UTF-8")

@@ -27,9 +27,7 @@ class DateText(NamedTuple):
 
 def find_date_columns(texts: Iterable[Text]) -> frozenset[str]:
     """Return the folded names of the columns that some placeholder formats, as in ``{date:%d %B}``."""
-    return frozenset(
-        placeholder.key for text in texts for placeholder in text.placeholders if placeholder.format
-    )
+    return frozenset(placeholder.key for text in texts for placeholder in text.placeholders if placeholder.format)
 
 
 def read_date(text: str, *, day_first: bool | None = None) -> DateText:

@@ -107,9 +107,7 @@ def _find_reader(path: Path, rules: SheetRules) -> Callable[[], list[Table]]:
         kind = "a CSV file" if b"\x00" not in start else "no workbook"
         raise SheetError(f"{path.name}: is {kind} named {suffix}; rename it to .csv or save it as .xlsx")
     if suffix not in _TEXT_SUFFIXES:
-        raise SheetError(
-            f"{path.name}: {suffix or 'a name without an ending'} is not read; save it as .xlsx or .csv"
-        )
+        raise SheetError(f"{path.name}: {suffix or 'a name without an ending'} is not read; save it as .xlsx or .csv")
     return lambda: open_csv(path, rules.encoding)
 
 
@@ -169,9 +167,7 @@ def _other_formats(path: Path, rules: SheetRules) -> Callable[[], list[Table]]:
     raise SheetError(f"{path.name}: {path.suffix} is not read; save it as .xlsx")
 
 
-def _choose_delimiter(
-    path: Path, tables: list[Table], rules: SheetRules, wanted: Mapping[str, str]
-) -> OpenedSheet:
+def _choose_delimiter(path: Path, tables: list[Table], rules: SheetRules, wanted: Mapping[str, str]) -> OpenedSheet:
     """Choose the delimiter that finds most of the wanted columns, then the one that makes most columns."""
     found: list[OpenedSheet] = []
     failures: list[SheetError] = []
@@ -192,9 +188,7 @@ def _choose_delimiter(
     return best
 
 
-def _choose_sheet(
-    path: Path, tables: list[Table], rules: SheetRules, wanted: Mapping[str, str]
-) -> OpenedSheet:
+def _choose_sheet(path: Path, tables: list[Table], rules: SheetRules, wanted: Mapping[str, str]) -> OpenedSheet:
     """Choose the named sheet, else the one visible sheet that has the wanted columns."""
     named = [table for table in tables if rules.name and fold(table.name or "") == fold(rules.name)]
     if rules.name and not named:

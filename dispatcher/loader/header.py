@@ -110,9 +110,7 @@ def check_header(header: Header, wanted: Mapping[str, str], where: str) -> None:
             f"row {header.row_number} reaches to column {column_letters(len(header.labels) - 1)}:"
             f" a sheet of recipients has at most {MAX_COLUMNS} columns; delete the stray cells"
         )
-    problems += [
-        _describe_missing(column, header) for key, column in wanted.items() if key not in header.keys
-    ]
+    problems += [_describe_missing(column, header) for key, column in wanted.items() if key not in header.keys]
     if not problems:
         return
     found = ", ".join(f'"{label}"' for label in header.labels[:30])

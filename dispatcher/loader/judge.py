@@ -14,9 +14,7 @@ from dispatcher.models import Campaign, Notice, Recipient, Refusal, State, mask_
 from dispatcher.placeholders import Placeholder, Text, fold
 
 # Words that stand for "nothing"; a message must not greet anybody with them.
-_EMPTY_WORDS = frozenset(
-    {"n/a", "#n/a", "null", "none", "nan", "undefined", "-", "--", "\N{EN DASH}", "\N{EM DASH}"}
-)
+_EMPTY_WORDS = frozenset({"n/a", "#n/a", "null", "none", "nan", "undefined", "-", "--", "\N{EN DASH}", "\N{EM DASH}"})
 
 Check = Callable[[Recipient], Refusal | None]
 
@@ -157,9 +155,7 @@ class Judge:
         if self._rules.key.source == "{to}":
             draft.key = draft.to
             return
-        draft.key_column = next(
-            (key for key in self._key_columns if not draft.values[key] or key in draft.faults), ""
-        )
+        draft.key_column = next((key for key in self._key_columns if not draft.values[key] or key in draft.faults), "")
         if not draft.key_column:
             built_in = {"to": draft.to, "today": self._today}
             draft.key = self._fill(self._rules.key, {**draft.values, **built_in})
@@ -190,14 +186,10 @@ class Judge:
             return None
         if surplus:
             count = surplus[-1] + 1
-            reason = (
-                f"the row has {count} values for {width} columns: put a text with a comma in double quotes"
-            )
+            reason = f"the row has {count} values for {width} columns: put a text with a comma in double quotes"
             return self._refuse(draft, "", reason)
         if len(texts) < width:
-            return self._refuse(
-                draft, "", f"the row has {len(texts)} of {width} columns: complete or delete it"
-            )
+            return self._refuse(draft, "", f"the row has {len(texts)} of {width} columns: complete or delete it")
         return None
 
     def _refuse(self, draft: _Draft, key: str, reason: str, state: State = State.REFUSED) -> Refusal:
@@ -275,9 +267,7 @@ class Judge:
         for key in self._parameters:
             if not draft.values[key]:
                 hint = self._hint_merged(draft, key)
-                return self._refuse(
-                    draft, key, f"the cell is empty, and the message needs it: fill it in{hint}"
-                )
+                return self._refuse(draft, key, f"the cell is empty, and the message needs it: fill it in{hint}")
         for key in self._filled:
             if draft.values[key].casefold() in _EMPTY_WORDS:
                 return self._refuse(
@@ -298,9 +288,7 @@ class Judge:
 
     def _refuse_duplicate(self, draft: _Draft, earlier: int) -> Refusal:
         is_number = draft.key == draft.to
-        reason = (
-            f"the same {'number' if is_number else 'key'} as in row {earlier}, which is the one that is sent"
-        )
+        reason = f"the same {'number' if is_number else 'key'} as in row {earlier}, which is the one that is sent"
         column = (self._to_columns if is_number else [*self._key_columns, *self._to_columns])[:1]
         state = State.SKIPPED
         if self._campaign.sheet.duplicates == "error":

@@ -41,9 +41,7 @@ _SCHEME = re.compile(r"(?i)^(?:tel|phone|whatsapp|sms|callto):(?://)?")
 _SCIENTIFIC = re.compile(r"\+?\d(?:[.,]\d+)?[eE]\+?\d+")
 _DECIMAL = re.compile(r"\d+[.,]\d+|\+\d{4,}[.,]\d+")
 _EXTENSION = re.compile(r"(?i)(?:;\s*ext|\bext|extension|\bx|(?<=\d)x|#)[\s.:=]*\d{1,7}$")
-_TWO_NUMBERS = re.compile(
-    r"\d[\d\s().-]{4,}\d\s*(?:[,;/|&]|\s(?:or|and|und|et|y|o)\s)\s*[+(]*\d[\d\s().-]{3,}\d"
-)
+_TWO_NUMBERS = re.compile(r"\d[\d\s().-]{4,}\d\s*(?:[,;/|&]|\s(?:or|and|und|et|y|o)\s)\s*[+(]*\d[\d\s().-]{3,}\d")
 _NOT_ALLOWED = re.compile(r"[^\d\s()+./-]")
 _UNLIKELY_TYPES = {
     PhoneNumberType.FIXED_LINE: "a fixed line: WhatsApp rarely runs on one",
@@ -190,9 +188,7 @@ def _parse(text: str, region: str | None) -> phonenumbers.PhoneNumber | Unreadab
 def _parse_national(digits: str, region: str | None) -> phonenumbers.PhoneNumber | Unreadable:
     """Read digits of ``region``; refuse those that are a number with and without its country code."""
     if region is None:
-        return Unreadable(
-            "has no country code: write it with one, or set default_region in the campaign file"
-        )
+        return Unreadable("has no country code: write it with one, or set default_region in the campaign file")
     parsed = _parse(digits, region)
     code = str(phonenumbers.country_code_for_region(region))
     if isinstance(parsed, Unreadable) or not digits.startswith(code):
@@ -200,9 +196,7 @@ def _parse_national(digits: str, region: str | None) -> phonenumbers.PhoneNumber
     other = _parse("+" + digits, None)
     if isinstance(other, Unreadable) or other == parsed or not phonenumbers.is_valid_number(other):
         return parsed
-    return Unreadable(
-        f"can be read with and without the country code {code}: write it with a + and the country code"
-    )
+    return Unreadable(f"can be read with and without the country code {code}: write it with a + and the country code")
 
 
 def _check_number(

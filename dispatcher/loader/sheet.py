@@ -47,9 +47,7 @@ class Sheet:
         """
         table, header = self._opened
         self.notices = _describe_file(self.path, self._opened)
-        judge = Judge(
-            self._campaign, table, header, today=self._today, suppressed=self._suppressed, check=self._check
-        )
+        judge = Judge(self._campaign, table, header, today=self._today, suppressed=self._suppressed, check=self._check)
         is_empty = True
         for row in self._data_rows():
             is_empty = False
@@ -94,9 +92,7 @@ def read_recipients(campaign: Campaign, path: Path, *, today: date, check: Check
 def _describe_file(path: Path, opened: OpenedSheet) -> list[Notice]:
     notices = list(opened.table.notices)
     if opened.header.row_number > 1:
-        notices.append(
-            Notice(f"the header is in row {opened.header.row_number}; what is above it is left out")
-        )
+        notices.append(Notice(f"the header is in row {opened.header.row_number}; what is above it is left out"))
     if path.with_name(f"~${path.name}").exists():
         notices.append(Notice(f"{path.name} is open in Excel; what was saved last is read"))
     return notices

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import ssl
 
 import aiohttp
 
@@ -30,9 +31,10 @@ _WORDS: tuple[tuple[type[BaseException], str], ...] = (
     (aiohttp.ConnectionTimeoutError, "no connection in time"),
     (TimeoutError, "no answer in time"),
     (aiohttp.ServerDisconnectedError, "the connection was closed before an answer came"),
-    (aiohttp.ClientOSError, "the connection broke before an answer came"),
+    (aiohttp.ClientConnectionError, "the connection broke before an answer came"),
     (aiohttp.ClientResponseError, "the answer was not HTTP"),
 )
+_TLS_ERRORS = (aiohttp.ClientSSLError, ssl.SSLError)
 _STOPS: tuple[tuple[type[BaseException], str], ...] = (
     (
         aiohttp.ClientConnectorCertificateError,
@@ -79,6 +81,7 @@ def describe_failure(error: BaseException | None) -> tuple[str, str | None]:
     """
     words = next((text for kind, text in _WORDS if isinstance(error, kind)), type(error).__name__)
     stop = next((text for kind, text in _STOPS if isinstance(error, kind)), None)
-    number = error.errno if isinstance(error, OSError) else None
+    # A TLS error carries a number of OpenSSL's, which must not be read as one of the system's.
+    number = error.errno if isinstance(error, OSError) and not isinstance(error, _TLS_ERRORS) else None
     name = errno.errorcode.get(number) if number else None
     return (f"{words} ({name})" if name else words), stop
