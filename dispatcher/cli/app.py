@@ -7,9 +7,39 @@ from collections.abc import Sequence
 
 import click
 
-from dispatcher.cli.commands import dispatcher
-from dispatcher.cli.settings import Settings
+from dispatcher import __version__
+from dispatcher.cli import deciding, reading, sending
+from dispatcher.cli.settings import Settings, shared_options
 from dispatcher.errors import DispatcherError, ExitCode
+
+
+class _InOrder(click.Group):
+    """Lists the commands as people need them, not by the alphabet."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order they were added."""
+        return list(self.commands)
+
+
+@click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="dispatcher")
+@shared_options
+def dispatcher() -> None:
+    """Start one AI Studio WhatsApp session for each row of a spreadsheet, once and only once."""
+
+
+for _command in (
+    reading.check,
+    reading.preview,
+    sending.send,
+    sending.retry,
+    reading.status,
+    reading.show,
+    deciding.resolve,
+    reading.export,
+    sending.sandbox,
+):
+    dispatcher.add_command(_command)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,6 +6,8 @@ may do is a function of this room that takes a connection: ``writer.call(load_sh
 ``count_states(reader, ...)``.
 """
 
+from sqlalchemy import Connection
+
 from dispatcher.ledger.agents import AgentRecord, keep_learnt, note_limit, seconds_since_last_attempt
 from dispatcher.ledger.decisions import Doubt, list_in_doubt, resolve, retry, sweep_dead_run
 from dispatcher.ledger.file import open_reader, remove_sandbox_ledger, utc_text
@@ -32,6 +34,7 @@ __all__ = [
     "AgentRecord",
     "CampaignRecord",
     "Change",
+    "Connection",
     "Doubt",
     "DueRow",
     "LoadReport",

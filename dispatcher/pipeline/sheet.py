@@ -8,8 +8,6 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection
-
 from dispatcher import __version__, ledger
 from dispatcher.errors import InterruptedRunError, SheetError
 from dispatcher.message import render_request
@@ -144,7 +142,7 @@ def fingerprint(campaign: Campaign, path: Path, today: date) -> str:
 
 
 def load_into_ledger(
-    connection: Connection,
+    connection: ledger.Connection,
     campaign: Campaign,
     path: Path,
     *,

@@ -19,6 +19,6 @@ Numbers with a fate of their own, from the block reserved for fiction (``MAGIC_N
 | +1 202 555 0199 | accepted, the answer breaks off after its headers |
 """
 
-from dispatcher.sandbox.server import MAGIC_NUMBERS, Fate, Sandbox, SandboxOptions, serve
+from dispatcher.sandbox.server import MAGIC_NUMBERS, Fate, Sandbox, SandboxOptions, run_sandbox, serve
 
-__all__ = ["MAGIC_NUMBERS", "Fate", "Sandbox", "SandboxOptions", "serve"]
+__all__ = ["MAGIC_NUMBERS", "Fate", "Sandbox", "SandboxOptions", "run_sandbox", "serve"]

@@ -263,6 +263,11 @@ async def serve(options: SandboxOptions, port: int, *, on_ready: Callable[[str],
         await sandbox.stop()
 
 
+def run_sandbox(options: SandboxOptions, port: int, *, on_ready: Callable[[str], None] | None = None) -> None:
+    """Run a sandbox until Ctrl-C, see ``serve``."""
+    asyncio.run(serve(options, port, on_ready=on_ready))
+
+
 def _read_body(request: web.BaseRequest, raw: bytes) -> tuple[dict[str, Any], _Fault | None]:
     """Return the JSON object of a request and what is wrong with the request, if anything."""
     try:

@@ -1,0 +1,187 @@
+"""Commands that only look: check, preview, status, show, export."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dispatcher import ledger
+from dispatcher.campaign import load_campaign
+from dispatcher.cli import words
+from dispatcher.cli.options import FILE, campaign_argument, local_date, print_json, print_lines, sandbox_ledger_option
+from dispatcher.cli.settings import Settings, shared_options
+from dispatcher.errors import ExitCode, LedgerError, UsageError
+from dispatcher.models import Notice, Refusal, State
+
+
+@click.command()
+@campaign_argument
+@click.argument("file", required=False, type=FILE)
+@sandbox_ledger_option
+@shared_options
+@click.pass_obj
+def check(settings: Settings, campaign_path: Path, file: Path | None, sandbox: bool) -> int:
+    """Read everything, send nothing: what would happen to every row."""
+    from dispatcher.pipeline import check_sheet
+
+    campaign = load_campaign(campaign_path)
+    ledger_path = settings.ledger_path([campaign], sandbox=sandbox)
+    report = check_sheet(campaign, file or campaign.recipients_path, ledger_path=ledger_path, today=local_date())
+    if settings.json:
+        print_json(
+            campaign=campaign.name,
+            file=str(report.path),
+            rows=report.rows,
+            ready=report.ready,
+            refused=[_problem(refusal) for refusal in report.refused],
+            skipped=[_problem(refusal) for refusal in report.skipped],
+            warnings=[_problem(notice) for notice in report.notices],
+            changes=dict(report.changes),
+            seconds_at_limit=report.seconds_at_limit,
+        )
+    elif not settings.quiet or report.refused:
+        print_lines(words.describe_check(report))
+    return ExitCode.ROWS_NEED_ATTENTION if report.refused else ExitCode.OK
+
+
+def _problem(problem: Refusal | Notice) -> dict[str, Any]:
+    return {
+        "row": problem.row_number,
+        "column": problem.column,
+        "value": problem.value,
+        "reason": problem.reason,
+    }
+
+
+@click.command()
+@campaign_argument
+@click.argument("file", required=False, type=FILE)
+@click.option("--row", "row_number", type=click.IntRange(min=1), help="Only this row of the sheet.")
+@shared_options
+@click.pass_obj
+def preview(settings: Settings, campaign_path: Path, file: Path | None, row_number: int | None) -> int:
+    """Print the exact requests, one JSON body a line, byte for byte what `send` posts."""
+    from dispatcher.message import encode_request
+    from dispatcher.pipeline import preview_requests
+
+    campaign = load_campaign(campaign_path)
+    requests, refusals = [], 0
+    path = file or campaign.recipients_path
+    for row, body in preview_requests(campaign, path, today=local_date(), row_number=row_number):
+        if body is None:
+            refusals += 1
+            if isinstance(row, Refusal):
+                click.echo(f"not sent: {words.describe_problem(row)}", err=True)
+        elif settings.json:
+            requests.append({"row": row.row_number, "key": row.key, "body": body})
+        else:
+            click.echo(encode_request(body))
+    if settings.json:
+        print_json(requests=requests)
+    return ExitCode.ROWS_NEED_ATTENTION if refusals and row_number is not None else ExitCode.OK
+
+
+@click.command()
+@click.argument("campaign_path", metavar="[CAMPAIGN]", required=False, type=FILE)
+@sandbox_ledger_option
+@shared_options
+@click.pass_obj
+def status(settings: Settings, campaign_path: Path | None, sandbox: bool) -> int:
+    """Show counts by state, the last run and the next step."""
+    campaign = load_campaign(campaign_path) if campaign_path else None
+    path = settings.ledger_path([campaign], sandbox=sandbox) if campaign else settings.find_ledger()
+    with ledger.open_reader(path) as connection:
+        records = ledger.list_campaigns(connection)
+        chosen = [record for record in records if campaign is None or record.name == campaign.name]
+        if campaign and not chosen:
+            raise LedgerError(f"{path}: {campaign.name!r} was never sent; `dispatcher send` loads it")
+        stand = [
+            (record, ledger.count_states(connection, record.id), ledger.last_run(connection, record.id))
+            for record in chosen
+        ]
+    if settings.json:
+        print_json(
+            campaigns=[
+                {
+                    "name": record.name,
+                    "total": sum(states.values()),
+                    "states": states,
+                    "loaded_at": record.loaded_at,
+                    "last_run": run,
+                    "next": words.next_step(states),
+                }
+                for record, states, run in stand
+            ]
+        )
+    else:
+        for record, states, run in stand:
+            print_lines(words.describe_status(record, states, run))
+    return ExitCode.OK
+
+
+@click.command()
+@campaign_argument
+@click.argument("row_or_number")
+@sandbox_ledger_option
+@shared_options
+@click.pass_obj
+def show(settings: Settings, campaign_path: Path, row_or_number: str, sandbox: bool) -> int:
+    """Show everything that happened to one person, named by row or by number."""
+    campaign = load_campaign(campaign_path)
+    digits = "".join(character for character in row_or_number if character.isdigit())
+    if not digits:
+        raise UsageError(f"{row_or_number!r} is neither a row number nor a phone number")
+    is_number = len(digits) >= 7
+    with ledger.open_reader(settings.ledger_path([campaign], sandbox=sandbox)) as connection:
+        record = ledger.find_campaign(connection, campaign.name)
+        by = {"to": digits} if is_number else {"row_number": int(digits)}
+        found = ledger.find_rows(connection, record.id, **by) if record else []
+        if not found:
+            raise UsageError(f"{campaign.name}: the ledger has no row for {row_or_number}")
+        stories = [
+            (row, ledger.read_attempts(connection, row.id), ledger.read_events(connection, row.id)) for row in found
+        ]
+    if settings.json:
+        row, attempts, events = stories[0]
+        print_json(**_row_as_json(row), attempts=attempts, events=events)
+    else:
+        for story in stories:
+            click.echo(words.describe_row(*story))
+    return ExitCode.OK
+
+
+def _row_as_json(row: ledger.RowRecord) -> dict[str, Any]:
+    return {
+        "row": row.row_number,
+        "key": row.key,
+        "to": row.to,
+        "state": row.state,
+        "reason": row.reason,
+        "column": row.column,
+        "session_id": row.session_id,
+        "not_before": row.not_before,
+        "in_sheet": row.is_in_sheet,
+    }
+
+
+@click.command()
+@campaign_argument
+@click.argument("out", metavar="OUT.xlsx|.csv", type=FILE)
+@click.option(
+    "--state", "states", multiple=True, type=click.Choice([str(state) for state in State]), help="Only these."
+)
+@sandbox_ledger_option
+@shared_options
+@click.pass_obj
+def export(settings: Settings, campaign_path: Path, out: Path, states: tuple[str, ...], sandbox: bool) -> int:
+    """Write the sheet's columns with what became of every row."""
+    from dispatcher.pipeline import export_outcomes
+
+    campaign = load_campaign(campaign_path)
+    path = settings.ledger_path([campaign], sandbox=sandbox)
+    count = export_outcomes(campaign, path, out, states=tuple(State(state) for state in states))
+    if settings.json:
+        print_json(file=str(out), rows=count)
+    elif not settings.quiet:
+        click.echo(f"{words.rows(count)} written to {out}")
+    return ExitCode.OK

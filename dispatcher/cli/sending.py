@@ -1,0 +1,186 @@
+"""Commands that send: send and retry, and the sandbox to send to."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from dispatcher.campaign import load_campaign, read_api_key
+from dispatcher.cli import words
+from dispatcher.cli.options import FILE, Duration, campaign_argument, is_terminal, local_date, print_json, print_lines
+from dispatcher.cli.settings import Settings, shared_options
+from dispatcher.errors import ExitCode, UsageError
+from dispatcher.models import Campaign, Verdict
+
+if TYPE_CHECKING:  # the pipeline is heavy, and `--help` does not need it
+    from dispatcher.cli.live import View
+    from dispatcher.pipeline import Plan, SendOrder, StopSwitch
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def _send_options(function: _F) -> _F:
+    options = [
+        click.option("--recipients", type=FILE, help="Read this file instead of the campaign's."),
+        click.option("--sandbox", is_flag=True, help="Rehearse against the built-in stand-in; needs no key."),
+        click.option("--keep", is_flag=True, help="Keep the rehearsal's ledger of last time."),
+        click.option("--limit", "people_max", type=click.IntRange(min=1), help="Message at most so many people."),
+        click.option("--max-duration", type=Duration(), help="No new rows after this long, such as 4h."),
+        click.option("--wait-lock", type=Duration(), default=0.0, help="Wait so long for another run to end."),
+        click.option("--no-warm-up", is_flag=True, help="Do not wait after the agent's limit changed."),
+        click.option("--yes", is_flag=True, help="Do not ask before sending."),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+@click.command()
+@click.argument("campaign_paths", metavar="CAMPAIGN...", nargs=-1, required=True, type=FILE)
+@_send_options
+@click.option("-n", "--dry-run", is_flag=True, help="Say what would be sent; open no connection.")
+@shared_options
+@click.pass_obj
+def send(settings: Settings, /, campaign_paths: tuple[Path, ...], dry_run: bool, yes: bool, **options: Any) -> int:
+    """Send everything that is due, once."""
+    campaigns = tuple(load_campaign(path) for path in campaign_paths)
+    if dry_run:
+        return _dry_run(settings, campaigns, options)
+    return _run_order(settings, _order(settings, campaigns, options), yes=yes)
+
+
+@click.command()
+@campaign_argument
+@click.option("--only", default="throttled,unsent,rejected", help="Outcomes to try again, with commas between.")
+@_send_options
+@shared_options
+@click.pass_obj
+def retry(settings: Settings, /, campaign_path: Path, only: str, yes: bool, **options: Any) -> int:
+    """Put failed rows back and send what is due."""
+    verdicts = _parse_verdicts(only)
+    order = _order(settings, (load_campaign(campaign_path),), options, command="retry", retry_verdicts=verdicts)
+    return _run_order(settings, order, yes=yes)
+
+
+def _parse_verdicts(only: str) -> tuple[Verdict, ...]:
+    known = (Verdict.THROTTLED, Verdict.UNSENT, Verdict.REJECTED)
+    chosen = [word.strip() for word in only.split(",") if word.strip()]
+    if Verdict.IN_DOUBT in chosen:
+        raise UsageError("--only in_doubt: a row in doubt may have been sent; decide with `dispatcher resolve`")
+    unknown = [word for word in chosen if word not in known]
+    if unknown or not chosen:
+        raise UsageError(f"--only {only}: choose from {', '.join(known)}")
+    return tuple(Verdict(word) for word in chosen)
+
+
+def _order(
+    settings: Settings,
+    campaigns: tuple[Campaign, ...],
+    options: dict[str, Any],
+    *,
+    command: str = "send",
+    retry_verdicts: tuple[Verdict, ...] = (),
+) -> "SendOrder":
+    from dispatcher.pipeline import SendOrder
+
+    sandbox = options["sandbox"]
+    return SendOrder(
+        campaigns=campaigns,
+        ledger_path=settings.ledger_path(campaigns, sandbox=sandbox),
+        api_key="sandbox" if sandbox else read_api_key(os.environ),
+        today=local_date(),
+        recipients_path=options["recipients"],
+        command=command,
+        retry_verdicts=retry_verdicts,
+        people_max=options["people_max"],
+        duration_max_s=options["max_duration"],
+        wait_lock_s=options["wait_lock"],
+        warm_up=not options["no_warm_up"],
+        sandbox=sandbox,
+        keep_sandbox_ledger=options["keep"] or command == "retry",
+    )
+
+
+def _run_order(settings: Settings, order: "SendOrder", *, yes: bool) -> int:
+    from dispatcher.cli.live import choose_view
+    from dispatcher.pipeline import StopSwitch
+    from dispatcher.pipeline import send as send_all
+
+    stop = StopSwitch()
+    view = choose_view(settings, order)
+    is_asking = not (yes or order.sandbox or settings.no_input or settings.json or not is_terminal())
+
+    def confirm(plans: "list[Plan]") -> bool:
+        return not is_asking or click.confirm(words.ask_to_send(plans), err=True)
+
+    with _closing(view), _stopping_on_signals(stop):
+        return send_all(order, on_event=view.show, stop=stop, confirm=confirm)
+
+
+@contextmanager
+def _closing(view: "View") -> Iterator[None]:
+    try:
+        yield
+    finally:
+        view.close()
+
+
+@contextmanager
+def _stopping_on_signals(stop: "StopSwitch") -> Iterator[None]:
+    """First INT, TERM or HUP: no new rows. Second: stop now."""
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    # A process started with a signal ignored (nohup, a shell's background job) keeps ignoring it.
+    heeded = [number for number in signals if signal.getsignal(number) is not signal.SIG_IGN]
+    earlier = {number: signal.signal(number, lambda *_: stop.request()) for number in heeded}
+    try:
+        yield
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+
+
+def _dry_run(settings: Settings, campaigns: Sequence[Campaign], options: dict[str, Any]) -> int:
+    from dispatcher.pipeline import check_sheet
+
+    ledger_path = settings.ledger_path(campaigns, sandbox=options["sandbox"])
+    for campaign in campaigns:
+        path = options["recipients"] or campaign.recipients_path
+        report = check_sheet(campaign, path, ledger_path=ledger_path, today=local_date())
+        if settings.json:
+            print_json(type="summary", campaign=campaign.name, exit_code=0, dry_run=True, ready=report.ready)
+        elif not settings.quiet:
+            print_lines(words.describe_check(report))
+    return ExitCode.OK
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=8900, show_default=True, help="0 takes a free one.")
+@click.option("--limit", type=click.IntRange(min=1), default=1, show_default=True, help="Sessions a second per agent.")
+@click.option("--latency", type=Duration(), default=0.0, help="How long each answer takes, such as 0.6s.")
+@click.option("--takes-effect", type=Duration(), default=0.0, help="How long the limit counts as 1 at first.")
+@click.option("--journal", type=FILE, help="Write what was accepted and refused to this file, as JSON lines.")
+@shared_options
+@click.pass_obj
+def sandbox(
+    settings: Settings, port: int, limit: int, latency: float, takes_effect: float, journal: Path | None
+) -> int:
+    """Run the stand-in for AI Studio on 127.0.0.1, until Ctrl-C."""
+    from dispatcher.sandbox import SandboxOptions, run_sandbox
+
+    options = SandboxOptions(limit=limit, latency_s=latency, takes_effect_s=takes_effect, journal_path=journal)
+
+    def tell(endpoint: str) -> None:
+        if settings.json:
+            print_json(endpoint=endpoint)
+        else:
+            click.echo(f'endpoint = "{endpoint}"   (Ctrl-C stops it)')
+
+    try:
+        run_sandbox(options, port, on_ready=tell)
+    except KeyboardInterrupt:
+        click.echo("sandbox stopped", err=True)
+    return ExitCode.OK
