@@ -1,0 +1,24 @@
+"""Fixtures that several test modules use."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.clocks import SPEED, fast_asyncio
+from tests.program import API_KEY, Desk
+
+
+@pytest.fixture
+def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """Return a folder to work in, with the API key set as an operator would."""
+    monkeypatch.setenv("DISPATCHER_API_KEY", API_KEY)
+    monkeypatch.delenv("DISPATCHER_LEDGER", raising=False)
+    return Desk(tmp_path, capsys)
+
+
+@pytest.fixture
+def fast(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the program's clock run faster than the wall's."""
+    with fast_asyncio(monkeypatch, SPEED):
+        yield
