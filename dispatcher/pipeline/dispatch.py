@@ -169,14 +169,8 @@ class AgentDispatch:
             if not self._in_air and not tries_s:
                 return None
             wait_s = max(0.0, min(tries_s) - asyncio.get_running_loop().time()) if tries_s else None
-            await self._halt.or_halted(self._first_landing(), wait_s)
+            await self._halt.or_halted(_first_landing(set(self._in_air)), wait_s)
         return None
-
-    async def _first_landing(self) -> None:
-        if self._in_air:
-            await asyncio.wait(self._in_air, return_when=asyncio.FIRST_COMPLETED)
-        else:
-            await asyncio.Event().wait()  # nothing can land: only the time-out or the halt ends the wait
 
     async def _deliver(self, queue: CampaignQueue, row: ledger.DueRow, slot: Slot) -> None:
         """Deliver one recipient: intent on disk, one request, outcome on disk."""
@@ -225,6 +219,14 @@ class AgentDispatch:
             self._halt.pull(ExitCode.STOPPED, agent_trouble)
         elif campaign_trouble:
             queue.halt.pull(ExitCode.STOPPED, campaign_trouble)
+
+
+async def _first_landing(in_air: set[asyncio.Task[None]]) -> None:
+    """Wait for the first of the deliveries that were in the air when it was asked, landed or not by now."""
+    if in_air:
+        await asyncio.wait(in_air, return_when=asyncio.FIRST_COMPLETED)
+    else:
+        await asyncio.Event().wait()  # nothing can land: only the time-out or the halt ends the wait
 
 
 def _signal(outcome: Outcome) -> Signal:
