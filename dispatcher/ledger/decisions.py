@@ -82,9 +82,8 @@ def retry(connection: Connection, campaign_id: int, verdicts: Collection[Verdict
     """
     last_attempt = select(func.max(attempts.c.id)).where(attempts.c.recipient_id == recipients.c.id).scalar_subquery()
     ended_so = exists().where(and_(attempts.c.id == last_attempt, attempts.c.outcome.in_(verdicts)))
-    load_number = select(campaigns.c.load_number).where(campaigns.c.id == campaign_id).scalar_subquery()
     chosen = select(recipients.c.id, recipients.c.state).where(
-        recipients.c.campaign_id == campaign_id, recipients.c.load_number == load_number, ended_so
+        recipients.c.campaign_id == campaign_id, recipients.c.in_sheet, ended_so
     )
     waiting = update(recipients).where(
         recipients.c.id.in_(chosen.where(recipients.c.state == State.RETRYABLE).with_only_columns(recipients.c.id))

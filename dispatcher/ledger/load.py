@@ -12,11 +12,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from dispatcher.ledger.file import utc_now
-from dispatcher.ledger.queue import digest, withdraw_vanished
+from dispatcher.ledger.queue import digest, verify_digest, withdraw_vanished
 from dispatcher.ledger.schema import campaigns, recipients
 from dispatcher.models import Notice, Recipient, Refusal, State
 
 _BATCH = 2000
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))  # made once: making it costs more than using it
 _SENT = (State.SENDING, State.ACCEPTED, State.IN_DOUBT)
 
 
@@ -75,12 +76,14 @@ def load_sheet(
         today: what ``{today}`` stood for.
         on_rows: told now and then how many rows were read.
     """
-    campaign_id, load_number = _open_campaign(connection, campaign_name, agent_id)
+    campaign_id = _open_campaign(connection, campaign_name, agent_id)
     # Rows without a key were never sent; they are what the sheet says now, nothing more.
     connection.execute(delete(recipients).where(recipients.c.campaign_id == campaign_id, recipients.c.key.is_(None)))
     report = LoadReport()
+    present = select(recipients.c.id).where(recipients.c.campaign_id == campaign_id, recipients.c.in_sheet)
+    vanished = set(connection.execute(present).scalars())
     for batch in _batches(rows):
-        _write_batch(connection, campaign_id, load_number, batch, report)
+        vanished -= _write_batch(connection, campaign_id, batch, report)
         report.rows += len(batch)
         on_rows(report.rows)
     connection.execute(
@@ -92,10 +95,11 @@ def load_sheet(
             columns=json.dumps(list(columns), ensure_ascii=False),
             fingerprint=fingerprint,
             today=today.isoformat(),
-            load_number=load_number,
             loaded_at=utc_now(),
         )
     )
+    if vanished:
+        connection.execute(_LOSE, [{"row_id": row_id} for row_id in vanished])
     report.withdrawn = withdraw_vanished(connection, campaign_id)
     return report
 
@@ -111,12 +115,12 @@ def classify_changes(
             yield row, _classify(known.get(row.key or ""), row, _encode(row))
 
 
-def _open_campaign(connection: Connection, name: str, agent_id: str) -> tuple[int, int]:
-    found = connection.execute(select(campaigns.c.id, campaigns.c.load_number).where(campaigns.c.name == name)).first()
-    if found:
-        return found.id, found.load_number + 1
+def _open_campaign(connection: Connection, name: str, agent_id: str) -> int:
+    found = connection.execute(select(campaigns.c.id).where(campaigns.c.name == name)).scalar()
+    if found is not None:
+        return int(found)
     statement = insert(campaigns).values(name=name, agent_id=agent_id).returning(campaigns.c.id)
-    return connection.execute(statement).scalar_one(), 1
+    return int(connection.execute(statement).scalar_one())
 
 
 def _batches(rows: Iterable[Recipient | Refusal]) -> Iterator[list[Recipient | Refusal]]:
@@ -126,13 +130,16 @@ def _batches(rows: Iterable[Recipient | Refusal]) -> Iterator[list[Recipient | R
 
 
 def _encode(row: Recipient | Refusal) -> str:
-    return json.dumps(dict(row.values), ensure_ascii=False, separators=(",", ":"))
+    return _JSON.encode(dict(row.values))
 
 
 def _find_known(connection: Connection, campaign_id: int, batch: Sequence[Recipient | Refusal]) -> dict[str, Row[Any]]:
     keys = [row.key for row in batch if row.key is not None]
     query = select(recipients).where(recipients.c.campaign_id == campaign_id, recipients.c.key.in_(keys))
-    return {row.key: row for row in connection.execute(query)} if keys else {}
+    known = {row.key: row for row in connection.execute(query).all()} if keys else {}
+    for row in known.values():
+        verify_digest(row)
+    return known
 
 
 def _classify(known: Row[Any] | None, row: Recipient | Refusal, cells: str) -> Change:
@@ -144,91 +151,87 @@ def _classify(known: Row[Any] | None, row: Recipient | Refusal, cells: str) -> C
     return Change.SAME if is_same else Change.CORRECTED
 
 
-_SEE = (
+_LOSE = update(recipients).where(recipients.c.id == bindparam("row_id")).values(in_sheet=False)
+_RENUMBER = (
     update(recipients)
     .where(recipients.c.id == bindparam("row_id"))
-    .values(row_number=bindparam("new_row_number"), load_number=bindparam("new_load_number"))
+    .values(row_number=bindparam("new_row_number"), in_sheet=True)
 )
 _CORRECT = (
     update(recipients)
     .where(recipients.c.id == bindparam("row_id"))
     .values(
         row_number=bindparam("new_row_number"),
-        load_number=bindparam("new_load_number"),
+        in_sheet=True,
         to_number=bindparam("new_to_number"),
         cells=bindparam("new_cells"),
         digest=bindparam("new_digest"),
         state=bindparam("new_state"),
         reason=bindparam("new_reason"),
         problem_column=bindparam("new_problem_column"),
-        updated_at=bindparam("at"),
+        updated_at=bindparam("new_updated_at"),
     )
 )
 
 
 def _write_batch(
-    connection: Connection,
-    campaign_id: int,
-    load_number: int,
-    batch: Sequence[Recipient | Refusal],
-    report: LoadReport,
-) -> None:
+    connection: Connection, campaign_id: int, batch: Sequence[Recipient | Refusal], report: LoadReport
+) -> set[int]:
+    """Write what is new or differs and nothing else; return the ids of the rows that were known."""
     known = _find_known(connection, campaign_id, batch)
-    new, seen, corrected = [], [], []
+    new, moved, corrected = [], [], []
     now = utc_now()
     for row in batch:
         cells = _encode(row)
         found = known.get(row.key) if row.key is not None else None
         report.changes[_classify(found, row, cells)] += 1
         if found is None:
-            new.append(_new_row(row, cells, campaign_id=campaign_id, load_number=load_number, now=now))
-        elif found.state in _SENT:
-            seen.append({"row_id": found.id, "new_row_number": row.row_number, "new_load_number": load_number})
-        else:
-            corrected.append(
-                _corrected_row(found, row, cells, campaign_id=campaign_id, load_number=load_number, now=now)
-            )
-    for statement, parameters in ((insert(recipients), new), (_SEE, seen), (_CORRECT, corrected)):
+            new.append(_new_row(row, cells, campaign_id=campaign_id, now=now))
+        elif found.state not in _SENT and _differs(found, row, cells):
+            corrected.append(_corrected_row(found, row, cells, now=now))
+        elif found.row_number != row.row_number or not found.in_sheet:
+            moved.append({"row_id": found.id, "new_row_number": row.row_number})
+    for statement, parameters in ((insert(recipients), new), (_RENUMBER, moved), (_CORRECT, corrected)):
         if parameters:
             connection.execute(statement, parameters)
+    return {found.id for found in known.values()}
 
 
-def _state_of(row: Recipient | Refusal) -> State:
-    return row.state if isinstance(row, Refusal) else State.PENDING
+def _stand_of(row: Recipient | Refusal) -> tuple[State, str, str]:
+    """Return the state, the reason and the column to blame that a row is loaded with."""
+    return (row.state, row.reason, row.column) if isinstance(row, Refusal) else (State.PENDING, "", "")
 
 
-def _reason_of(row: Recipient | Refusal) -> tuple[str, str]:
-    return (row.reason, row.column) if isinstance(row, Refusal) else ("", "")
-
-
-def _new_row(
-    row: Recipient | Refusal, cells: str, *, campaign_id: int, load_number: int, now: str
-) -> dict[str, object]:
-    reason, column = _reason_of(row)
+def _new_row(row: Recipient | Refusal, cells: str, *, campaign_id: int, now: str) -> dict[str, object]:
+    state, reason, column = _stand_of(row)
     return {
         "campaign_id": campaign_id,
         "row_number": row.row_number,
         "key": row.key,
         "to_number": row.to,
-        "state": _state_of(row),
+        "state": state,
         "reason": reason,
         "problem_column": column,
         "cells": cells,
-        "load_number": load_number,
         "updated_at": now,
         "digest": digest(campaign_id, row.key, row.to, cells),
     }
 
 
-def _corrected_row(
-    found: Row[Any], row: Recipient | Refusal, cells: str, *, campaign_id: int, load_number: int, now: str
-) -> dict[str, object]:
-    state = _state_of(row)
-    stays = found.state == State.FAILED or (found.state == State.RETRYABLE and state is State.PENDING)
-    fresh = _new_row(row, cells, campaign_id=campaign_id, load_number=load_number, now=now)
-    renamed = {
-        f"new_{name}": value for name, value in fresh.items() if name not in ("campaign_id", "key", "updated_at")
-    }
-    if stays:
-        renamed |= {"new_state": found.state, "new_reason": found.reason, "new_problem_column": found.problem_column}
-    return renamed | {"row_id": found.id, "at": now}
+def _next_stand(found: Row[Any], row: Recipient | Refusal) -> tuple[State, str, str]:
+    """Return where a known row stands after the load: one that failed or was throttled keeps its story."""
+    fresh = _stand_of(row)
+    if found.state == State.FAILED or (found.state == State.RETRYABLE and fresh[0] is State.PENDING):
+        return found.state, found.reason, found.problem_column
+    return fresh
+
+
+def _differs(found: Row[Any], row: Recipient | Refusal, cells: str) -> bool:
+    written = (found.to_number, found.cells, found.state, found.reason, found.problem_column)
+    return written != (row.to, cells, *_next_stand(found, row))
+
+
+def _corrected_row(found: Row[Any], row: Recipient | Refusal, cells: str, *, now: str) -> dict[str, object]:
+    fresh = _new_row(row, cells, campaign_id=found.campaign_id, now=now)
+    fresh["state"], fresh["reason"], fresh["problem_column"] = _next_stand(found, row)
+    return {"row_id": found.id} | {f"new_{name}": fresh[name] for name in fresh.keys() - {"campaign_id", "key"}}

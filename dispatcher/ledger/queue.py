@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, not_, or_, select, tuple_, update
 
 from dispatcher.errors import LedgerError
 from dispatcher.ledger.file import utc_now
-from dispatcher.ledger.schema import attempts, campaigns, recipients
+from dispatcher.ledger.schema import attempts, recipients
 from dispatcher.models import Outcome, Recipient, Refusal, State, state_after
 
 
@@ -89,9 +89,14 @@ def read_row(connection: Connection, recipient_id: int) -> DueRow:
     return _due_row(connection.execute(select(recipients).where(recipients.c.id == recipient_id)).one())
 
 
-def _due_row(row: Row[tuple[object, ...]]) -> DueRow:
+def verify_digest(row: Row[tuple[object, ...]]) -> None:
+    """Raise LedgerError when a row read from the ledger does not match its digest."""
     if row.digest != digest(row.campaign_id, row.key, row.to_number, row.cells):
         raise LedgerError(f"row {row.row_number} in the ledger is damaged (its digest differs); nothing of it was sent")
+
+
+def _due_row(row: Row[tuple[object, ...]]) -> DueRow:
+    verify_digest(row)
     values: Mapping[str, str] = json.loads(row.cells)
     return DueRow(row.id, Recipient(row.row_number, row.to_number, row.key, values))
 
@@ -222,15 +227,14 @@ def refuse_row(connection: Connection, recipient_id: int, refusal: Refusal) -> N
 
 
 def withdraw_vanished(connection: Connection, campaign_id: int) -> int:
-    """Move every waiting row that the last load did not see to ``withdrawn``; return how many."""
-    load_number = select(campaigns.c.load_number).where(campaigns.c.id == campaign_id).scalar_subquery()
+    """Move every waiting row that is not in the sheet any more to ``withdrawn``; return how many."""
     waiting = (State.PENDING, State.RETRYABLE, State.REFUSED, State.SKIPPED)
     changed = connection.execute(
         update(recipients)
         .where(
             recipients.c.campaign_id == campaign_id,
             recipients.c.state.in_(waiting),
-            recipients.c.load_number != load_number,
+            not_(recipients.c.in_sheet),
         )
         .values(state=State.WITHDRAWN, reason="no longer in the sheet", not_before=None, updated_at=utc_now())
     )

@@ -79,11 +79,10 @@ def count_open_problems(connection: Connection, campaign_id: int) -> dict[State,
     """
     query = (
         select(recipients.c.state, func.count())
-        .join(campaigns)
         .where(
             recipients.c.campaign_id == campaign_id,
             recipients.c.state.in_((State.RETRYABLE, State.FAILED, State.REFUSED, State.IN_DOUBT)),
-            or_(recipients.c.load_number == campaigns.c.load_number, recipients.c.state == State.IN_DOUBT),
+            or_(recipients.c.in_sheet, recipients.c.state == State.IN_DOUBT),
         )
         .group_by(recipients.c.state)
     )
@@ -106,17 +105,14 @@ def find_rows(
         query = query.where(recipients.c.row_number == row_number)
     if to is not None:
         query = query.where(recipients.c.to_number == to)
-    order = (recipients.c.load_number.desc(), recipients.c.row_number, recipients.c.id.desc())
+    order = (recipients.c.in_sheet.desc(), recipients.c.row_number, recipients.c.id.desc())
     return [_row(row) for row in connection.execute(query.order_by(*order))]
 
 
 def read_rows(connection: Connection, campaign_id: int, states: tuple[State, ...] = ()) -> Iterator[RowRecord]:
     """Yield the rows of the present sheet in its order; with ``states`` all rows in one of them."""
-    query = _rows_query(campaign_id).order_by(recipients.c.load_number.desc(), recipients.c.row_number)
-    if states:
-        query = query.where(recipients.c.state.in_(states))
-    else:
-        query = query.where(recipients.c.load_number == campaigns.c.load_number)
+    query = _rows_query(campaign_id).order_by(recipients.c.in_sheet.desc(), recipients.c.row_number)
+    query = query.where(recipients.c.state.in_(states) if states else recipients.c.in_sheet)
     yield from (_row(row) for row in connection.execution_options(yield_per=1000).execute(query))
 
 
@@ -133,11 +129,9 @@ def _rows_query(campaign_id: int) -> Select[Any]:
     return (
         select(
             recipients,
-            (recipients.c.load_number == campaigns.c.load_number).label("is_in_sheet"),
             func.coalesce(tries.c.attempt_count, 0).label("attempt_count"),
             tries.c.attempted_at,
         )
-        .join(campaigns)
         .outerjoin(tries, tries.c.recipient_id == recipients.c.id)
         .where(recipients.c.campaign_id == campaign_id)
     )
@@ -156,7 +150,7 @@ def _row(row: Row[Any]) -> RowRecord:
         session_id=row.session_id,
         updated_at=row.updated_at,
         values=json.loads(row.cells),
-        is_in_sheet=bool(row.is_in_sheet),
+        is_in_sheet=row.in_sheet,
         attempt_count=row.attempt_count,
         attempted_at=row.attempted_at,
     )

@@ -15,6 +15,8 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     event,
+    text,
+    true,
 )
 
 from dispatcher.models import State, Verdict
@@ -49,6 +51,8 @@ def _one_of(column: str, words: type[State] | type[Verdict]) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({listed})")
 
 
+_GONE = text("NOT in_sheet")
+
 # Times are UTC texts of one width (2026-11-22T09:30:00.000Z): they sort as they read, in every engine.
 
 campaigns = Table(
@@ -61,7 +65,6 @@ campaigns = Table(
     Column("columns", Text, nullable=False, server_default="[]"),
     Column("fingerprint", Text, nullable=False, server_default=""),
     Column("today", String(10), nullable=False, server_default=""),
-    Column("load_number", Integer, nullable=False, server_default="0"),
     Column("loaded_at", String(24)),
 )
 
@@ -79,13 +82,14 @@ recipients = Table(
     Column("cells", Text, nullable=False),
     Column("not_before", String(24)),
     Column("session_id", Text),
-    Column("load_number", Integer, nullable=False),
+    Column("in_sheet", Boolean, nullable=False, server_default=true()),
     Column("updated_at", String(24), nullable=False),
     Column("digest", String(32), nullable=False),
     UniqueConstraint("campaign_id", "key"),
     CheckConstraint("(key IS NOT NULL AND to_number IS NOT NULL) OR state IN ('refused', 'skipped', 'withdrawn')"),
     Index("recipients_due", "campaign_id", "state", "row_number"),
     Index("recipients_number", "campaign_id", "to_number"),
+    Index("recipients_gone", "campaign_id", "state", sqlite_where=_GONE, postgresql_where=_GONE),
 )
 
 attempts = Table(
@@ -178,7 +182,7 @@ _TRIGGERS = {
 _VIEWS = {
     "v_recipients": """
         SELECT c.name AS campaign, r.row_number, r.key, r.to_number, r.state, r.reason, r.problem_column,
-               r.not_before, r.session_id, r.updated_at, r.load_number = c.load_number AS in_sheet, r.cells,
+               r.not_before, r.session_id, r.updated_at, r.in_sheet, r.cells,
                (SELECT count(*) FROM attempts a WHERE a.recipient_id = r.id) AS attempts
         FROM recipients r JOIN campaigns c ON c.id = r.campaign_id""",
     "v_attempts": """
