@@ -332,13 +332,14 @@ def test_an_unanswered_number_is_in_the_journal_as_what_it_was(number: str, verd
     """Whether a session was started is known from the journal alone, also where no answer told."""
     journal = tmp_path / "journal.jsonl"
 
-    async def once(sandbox: Sandbox) -> None:
+    async def once(sandbox: Sandbox) -> list[dict[str, Any]]:
         with pytest.raises((aiohttp.ClientError, TimeoutError)):
             await asyncio.wait_for(post(sandbox, make_body(number)), 0.3)
+        return read_journal(journal)
 
-    with_sandbox(once, SandboxOptions(limit=1000, journal_path=journal))
+    lines, _ = with_sandbox(once, SandboxOptions(limit=1000, journal_path=journal))
 
-    assert [line["verdict"] for line in read_journal(journal)] == [verdict]
+    assert [line["verdict"] for line in lines] == [verdict]
 
 
 def test_the_late_number_is_answered_late() -> None:

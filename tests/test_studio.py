@@ -68,7 +68,7 @@ def test_a_refused_account_stops_the_run(status: int) -> None:
     )
 
 
-@pytest.mark.parametrize("status", range(300, 400))
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308, 399])
 def test_a_redirect_is_in_doubt_and_stops_the_run(status: int) -> None:
     """A 303 often follows a POST that succeeded; the endpoint has to be put right first."""
     verdict, stop = judge_status(status)
