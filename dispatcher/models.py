@@ -152,13 +152,17 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class SheetRules:
-    """How the recipients file is to be read; None means: find out, and refuse when in doubt."""
+    """How the recipients file is to be read; None means: find out, and refuse when in doubt.
+
+    ``text_dates`` says how 03/12/2026 is read where it stands as text in a column formatted as a date.
+    """
 
     name: str | None = None
     header_row: int | None = None
     encoding: str | None = None
     hidden_rows: Literal["error", "skip", "include"] = "error"
     duplicates: Literal["first", "error"] = "first"
+    text_dates: Literal["day_first", "month_first"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +170,8 @@ class RecipientRules:
     """How a row becomes a recipient.
 
     Attributes:
-        written_as: whether digits are read with their country code or as national numbers.
+        written_as: whether digits are read with their country code or as national numbers; None refuses
+            those that can be read both ways.
         default_region: ISO 3166 letters of the country national numbers belong to.
         skip_if: folded column name to the folded words that mean "do not message this row".
         suppress_path: file of numbers never to be messaged, or None.
@@ -175,7 +180,7 @@ class RecipientRules:
 
     to: Text
     key: Text
-    written_as: Literal["international", "national"] = "international"
+    written_as: Literal["international", "national"] | None = "international"
     default_region: str | None = None
     skip_if: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     suppress_path: Path | None = None

@@ -92,6 +92,9 @@ class SheetSection(_Section):
         default="error", description='"error", "skip" or "include"'
     )
     duplicates: Literal["first", "error"] = Field(default="first", description='"first" or "error"')
+    text_dates: Literal["day_first", "month_first"] | None = Field(
+        default=None, description='"day_first" or "month_first": how 03/12/2026 is read'
+    )
 
 
 class RecipientSection(_Section):
@@ -100,8 +103,8 @@ class RecipientSection(_Section):
     to: Annotated[str, AfterValidator(_check_column)] = Field(
         description='the column that holds the number, such as to = "{phone}"'
     )
-    written_as: Literal["international", "national"] = Field(
-        default="international", description='"international", or "national" with default_region'
+    written_as: Literal["international", "national"] | None = Field(
+        default=None, description='"international", or "national" with default_region'
     )
     default_region: Annotated[str, _pattern("[A-Z]{2}", "a country code")] | None = Field(
         default=None, description='two capital letters such as "GB", together with written_as = "national"'

@@ -37,7 +37,7 @@ def explain_unreadable(path: Path, error: BaseException) -> SheetError:
     """Return what to tell a person about a workbook that cannot be parsed."""
     if isinstance(error, SheetError):
         return error
-    if isinstance(error, DefusedXmlException):
+    if isinstance(error, DefusedXmlException) or isinstance(error.__cause__, DefusedXmlException):
         return SheetError(f"{path.name}: contains XML entities, which no spreadsheet program writes; it is not read")
     return SheetError(
         f"{path.name}: is damaged or not a workbook ({type(error).__name__});"

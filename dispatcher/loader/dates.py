@@ -30,13 +30,18 @@ def find_date_columns(texts: Iterable[Text]) -> frozenset[str]:
     return frozenset(placeholder.key for text in texts for placeholder in text.placeholders if placeholder.format)
 
 
+def is_iso(text: str) -> bool:
+    """Return whether ``text`` needs no reading: an ISO date or time, or nothing."""
+    return not text or _ISO.fullmatch(text) is not None
+
+
 def read_date(text: str, *, day_first: bool | None = None) -> DateText:
     """Read ``text`` as a date or time of day; ISO texts, which date cells have, stay as they are.
 
     A date such as 03/12/2026 can be read in two ways, and is a fault unless ``day_first`` decides.
     Serial numbers are Excel dates whose cells lost their format (20000 is in 1954, 80000 in 2119).
     """
-    if not text or _ISO.fullmatch(text):
+    if is_iso(text):
         return DateText(text)
     serial = _SERIAL.fullmatch(text)
     if serial:

@@ -6,6 +6,7 @@ all of that in the same single pass; it is no slower than openpyxl alone.
 """
 
 import warnings
+import weakref
 from collections.abc import Generator, Iterator
 from functools import cache
 from pathlib import Path
@@ -146,13 +147,17 @@ def open_excel(path: Path) -> list[Table]:
     if not openpyxl.DEFUSEDXML:
         raise SheetError("defusedxml is not in use, and without it no workbook is opened; install it again")
     check_archive(path)
+    file = path.open("rb")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # openpyxl warns of parts it leaves out, such as drawings
-            workbook = openpyxl.load_workbook(str(path), read_only=True, data_only=True, keep_links=False)
-        return [_make_table(path, workbook, sheet) for sheet in workbook.worksheets]
+            workbook = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+        tables = [_make_table(path, workbook, sheet) for sheet in workbook.worksheets]
     except UNREADABLE as error:
+        file.close()
         raise explain_unreadable(path, error) from error
+    weakref.finalize(workbook, file.close)
+    return tables
 
 
 def _make_table(path: Path, workbook: Any, sheet: Any) -> Table:

@@ -164,7 +164,9 @@ def _find_old_reader(path: Path, suffix: str, rules: SheetRules) -> Callable[[],
 
 
 def _other_formats(path: Path, rules: SheetRules) -> Callable[[], list[Table]]:
-    raise SheetError(f"{path.name}: {path.suffix} is not read; save it as .xlsx")
+    from dispatcher.loader.other_formats import open_other
+
+    return lambda: open_other(path, rules)
 
 
 def _choose_delimiter(path: Path, tables: list[Table], rules: SheetRules, wanted: Mapping[str, str]) -> OpenedSheet:

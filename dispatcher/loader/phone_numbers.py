@@ -10,7 +10,7 @@ from typing import NamedTuple
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberType, ValidationResult
 
-from dispatcher.loader.plain_numbers import read_plain
+from dispatcher.loader.plain_numbers import PlainNumber, read_plain
 from dispatcher.models import RecipientRules
 
 
@@ -41,16 +41,18 @@ _SCHEME = re.compile(r"(?i)^(?:tel|phone|whatsapp|sms|callto):(?://)?")
 _SCIENTIFIC = re.compile(r"\+?\d(?:[.,]\d+)?[eE]\+?\d+")
 _DECIMAL = re.compile(r"\d+[.,]\d+|\+\d{4,}[.,]\d+")
 _EXTENSION = re.compile(r"(?i)(?:;\s*ext|\bext|extension|\bx|(?<=\d)x|#)[\s.:=]*\d{1,7}$")
-_TWO_NUMBERS = re.compile(r"\d[\d\s().-]{4,}\d\s*(?:[,;/|&]|\s(?:or|and|und|et|y|o)\s)\s*[+(]*\d[\d\s().-]{3,}\d")
+_TWO_NUMBERS = re.compile(r"\d[\d\s().-]{4,}\d\s*(?:[,;|&]|\s(?:or|and|und|et|y|o)\s)\s*[+(]*\d[\d\s().-]{3,}\d")
 _NOT_ALLOWED = re.compile(r"[^\d\s()+./-]")
+_MAX_DIGITS = 17  # the 15 of ITU-T E.164, and 00
+_TOO_MANY_DIGITS = "has too many digits for one phone number: are there two in the cell?"
 _UNLIKELY_TYPES = {
-    PhoneNumberType.FIXED_LINE: "a fixed line: WhatsApp rarely runs on one",
-    PhoneNumberType.PREMIUM_RATE: "a premium rate number",
-    PhoneNumberType.SHARED_COST: "a shared cost number",
-    PhoneNumberType.TOLL_FREE: "a toll-free number",
-    PhoneNumberType.PAGER: "a pager",
-    PhoneNumberType.UAN: "a company number",
-    PhoneNumberType.VOICEMAIL: "a voice mailbox",
+    PhoneNumberType.FIXED_LINE: "is a fixed line: WhatsApp rarely runs on one",
+    PhoneNumberType.PREMIUM_RATE: "is a premium rate number",
+    PhoneNumberType.SHARED_COST: "is a shared cost number",
+    PhoneNumberType.TOLL_FREE: "is a toll-free number",
+    PhoneNumberType.PAGER: "is a pager",
+    PhoneNumberType.UAN: "is a company number",
+    PhoneNumberType.VOICEMAIL: "is a voice mailbox",
 }
 _IMPOSSIBLE = {
     ValidationResult.TOO_SHORT: "is too short for a phone number of its country: add the missing digits",
@@ -72,9 +74,24 @@ def read_number(text: str, rules: RecipientRules) -> Number | Unreadable:
         text: the cell as it stands.
         rules: how the column is written, and the countries that may be messaged.
     """
-    plain = read_plain(text, rules)
-    if plain is not None:
-        return Number(plain)
+    if text.startswith("+") or _is_international(rules):
+        plain = read_plain(text)
+        if plain is not None and _is_unquestionable(plain, text, rules):
+            return Number(plain.digits, _describe_line(plain.digits, plain.kind))
+    return read_slowly(text, rules)
+
+
+def _is_unquestionable(plain: PlainNumber, text: str, rules: RecipientRules) -> bool:
+    """Return whether there is nothing to refuse in a plainly written number."""
+    if plain.digits.endswith(plain.digits[-1] * 6):
+        return False
+    if rules.allowed_countries and plain.region not in rules.allowed_countries:
+        return False
+    return plain.kind != PhoneNumberType.UNKNOWN or text.startswith("+") or len(text) > 10
+
+
+def read_slowly(text: str, rules: RecipientRules) -> Number | Unreadable:
+    """Read any text through phonenumbers; plainly written numbers give the same as the short way."""
     stripped = _strip_wrappers(text)
     reason = _find_misspelling(stripped.text)
     if reason:
@@ -93,7 +110,7 @@ def _strip_wrappers(text: str) -> _Marks:
         text = "+" + text[link.end() :].partition("?")[0].partition("&")[0].replace("%2B", "+").lstrip("+ /")
     text = _SCHEME.sub("", text).strip()
     if re.fullmatch(r"\+?\d{7,15}\.0", text):
-        return _Marks(text[:-2], ("the .0 at the end was left out",))
+        return _Marks(text[:-2], ("ended in .0, which was left out",))
     return _Marks(text)
 
 
@@ -134,11 +151,11 @@ def _find_misspelling(text: str) -> str:
 
 
 def _find_stray_characters(text: str) -> str:
+    if _DECIMAL.fullmatch(text):
+        return "is a decimal number: format the column as Text and enter the number again"
     stray = _NOT_ALLOWED.search(text)
     if stray:
         return f"holds {stray.group()!r}: only digits, spaces and + - . ( ) are expected in a phone number"
-    if _DECIMAL.fullmatch(text):
-        return "is a decimal number: format the column as Text and enter the number again"
     left, slash, right = text.partition("/")
     if slash and (_count_digits(left) > 5 or _count_digits(right) < 5 or "/" in right):
         return "holds two numbers: keep one, or give each its own row"
@@ -146,7 +163,7 @@ def _find_stray_characters(text: str) -> str:
         return "holds no digits: fill in a phone number or delete the row"
     if "+" in text and _count_digits(text.partition("+")[0]):
         return "has a + in the middle: write the number as +12025550123"
-    return ""
+    return _TOO_MANY_DIGITS if _count_digits(text) > _MAX_DIGITS else ""
 
 
 def _count_digits(text: str) -> int:
@@ -161,17 +178,24 @@ def _read_digits(marks: _Marks, rules: RecipientRules) -> Number | Unreadable:
         parsed = _parse("+" + digits, None)
     elif rules.written_as == "national":
         parsed = _parse_national(digits, rules.default_region)
+    elif not _is_international(rules):
+        parsed = _parse_either(digits, str(rules.default_region))
     elif digits.startswith("00"):
         parsed = _parse("+" + digits[2:], None)
-        notes += ("read 00 as +",)
+        notes += ("began with 00, which was read as +",)
     elif digits.startswith("0") or marks.text.startswith("("):
         return Unreadable("has no country code: write the number as +44 7700 900123")
     else:
         parsed = _parse("+" + digits, None)
     if isinstance(parsed, Unreadable):
         return parsed
-    has_code = "+" in marks.text or digits.startswith("00") or rules.written_as == "national"
+    has_code = "+" in marks.text or digits.startswith("00") or not _is_international(rules)
     return _check_number(parsed, notes, rules, has_code=has_code)
+
+
+def _is_international(rules: RecipientRules) -> bool:
+    """Return whether digits can only be meant with their country code."""
+    return rules.written_as == "international" or (rules.written_as is None and rules.default_region is None)
 
 
 def _parse(text: str, region: str | None) -> phonenumbers.PhoneNumber | Unreadable:
@@ -181,7 +205,7 @@ def _parse(text: str, region: str | None) -> phonenumbers.PhoneNumber | Unreadab
         if error.error_type == NumberParseException.INVALID_COUNTRY_CODE:
             return Unreadable(_IMPOSSIBLE[ValidationResult.INVALID_COUNTRY_CODE])
         if error.error_type == NumberParseException.TOO_LONG:
-            return Unreadable("has too many digits for one phone number: are there two in the cell?")
+            return Unreadable(_TOO_MANY_DIGITS)
         return Unreadable("is too short for a phone number: add the missing digits")
 
 
@@ -199,6 +223,22 @@ def _parse_national(digits: str, region: str | None) -> phonenumbers.PhoneNumber
     return Unreadable(f"can be read with and without the country code {code}: write it with a + and the country code")
 
 
+def _parse_either(digits: str, region: str) -> phonenumbers.PhoneNumber | Unreadable:
+    """Read digits of a column of which nobody has said how it is written; one reading must be impossible."""
+    readings = [_parse("+" + digits, None), _parse(digits, region)]
+    possible = [
+        reading
+        for reading in readings
+        if not isinstance(reading, Unreadable) and phonenumbers.is_possible_number(reading)
+    ]
+    if len(possible) == 2 and possible[0] != possible[1]:
+        return Unreadable(
+            f"can be read with its country code and as a number of {region}: write it with a +,"
+            " or set written_as in the campaign file"
+        )
+    return possible[0] if possible else readings[1]
+
+
 def _check_number(
     number: phonenumbers.PhoneNumber, notes: tuple[str, ...], rules: RecipientRules, *, has_code: bool
 ) -> Number | Unreadable:
@@ -212,11 +252,11 @@ def _check_number(
     kind = phonenumbers.number_type(number)
     if kind == PhoneNumberType.UNKNOWN and not has_code and len(digits) < 11:
         return Unreadable("is in no country's numbering plan; its country code is probably missing: add it")
-    region = phonenumbers.region_code_for_number(number)
-    if not _is_allowed(number.country_code or 0, region, rules.allowed_countries):
+    if rules.allowed_countries and not _is_allowed(number, rules.allowed_countries):
+        region = phonenumbers.region_code_for_number(number) or f"country code +{number.country_code}"
         return Unreadable(
-            f"belongs to {_name_country(number, region)}, which is not in allowed_countries"
-            " of the campaign file: correct the number or add the country"
+            f"belongs to {region}, which is not in allowed_countries of the campaign file:"
+            " correct the number or add the country"
         )
     return Number(digits, notes + _describe_line(digits, kind))
 
@@ -227,22 +267,18 @@ def _explain_impossible(digits: str, possible: int) -> str:
     return _IMPOSSIBLE.get(possible, _IMPOSSIBLE[ValidationResult.INVALID_LENGTH])
 
 
-def _is_allowed(country_code: int, region: str | None, allowed: tuple[str, ...]) -> bool:
-    if not allowed:
-        return True
-    regions = (region,) if region else phonenumbers.region_codes_for_country_code(country_code)
+def _is_allowed(number: phonenumbers.PhoneNumber, allowed: tuple[str, ...]) -> bool:
+    """Return whether the country of a number is allowed; without a plan every country of its code counts."""
+    region = phonenumbers.region_code_for_number(number)
+    regions = (region,) if region else phonenumbers.region_codes_for_country_code(number.country_code or 0)
     return any(candidate in allowed for candidate in regions)
-
-
-def _name_country(number: phonenumbers.PhoneNumber, region: str | None) -> str:
-    return region or f"country code +{number.country_code}"
 
 
 def _describe_line(digits: str, kind: int) -> tuple[str, ...]:
     if kind == PhoneNumberType.UNKNOWN and digits.startswith("55") and len(digits) == 12:
-        return ("a Brazilian mobile number has a 9 after the area code; this one has not: check it",)
+        return ("has not the 9 that Brazilian mobile numbers have after the area code: check it",)
     if kind == PhoneNumberType.UNKNOWN:
         return ("has the right length but is in no country's numbering plan: check it",)
     if kind == PhoneNumberType.FIXED_LINE and digits.startswith("54"):
-        return ("a fixed line; an Argentine mobile number has a 9 after +54: check it",)
+        return ("is a fixed line; Argentine mobile numbers have a 9 after +54: check it",)
     return (_UNLIKELY_TYPES[kind],) if kind in _UNLIKELY_TYPES else ()

@@ -43,7 +43,7 @@ class Row(NamedTuple):
     @property
     def is_blank(self) -> bool:
         """Whether there is nothing in any cell."""
-        return not self.faults and not any(text and not text.isspace() for text in self.texts)
+        return not self.faults and not "".join(self.texts).strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,334 @@
+"""The loader: what becomes of each row of an ordinary sheet, in which order the reasons count."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dispatcher.errors import SheetError
+from dispatcher.models import Recipient, Refusal, SheetRules, State
+from tests.sheets import read, read_all, read_one, read_recipient, read_refusal, write_csv, write_xlsx
+
+HEADER = "phone,name\n"
+ANA = "+12025550100,Ana\n"
+BOB = "+12025550101,Bob\n"
+
+
+def test_csv_row_becomes_a_recipient(tmp_path: Path) -> None:
+    """A plain row carries its Excel row number, its digits, its key and all of its cells by folded label."""
+    path = write_csv(tmp_path, "Phone , First  Name,Age\n+1 202 555 0100,Ana,41\n")
+
+    recipient = read_recipient(path, body=["{first name}"])
+
+    assert recipient == Recipient(
+        2, "12025550100", "12025550100", {"phone": "+1 202 555 0100", "first name": "Ana", "age": "41"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        ("phone,name\n+12025550100,José\n", "utf-8"),
+        ("phone,name\n+12025550100,José\n", "utf-8-sig"),
+        ("phone;name\r\n+12025550100;José\r\n", "utf-8"),
+        ("phone\tname\n+12025550100\tJosé\n", "utf-8"),
+        ("phone|name\n+12025550100|José\n", "utf-8"),
+        ("phone\tname\r\n+12025550100\tJosé\r\n", "utf-16"),
+        ("sep=;\r\nphone;name\r\n+12025550100;José\r\n", "utf-8"),
+        ("phone,name\r+12025550100,José\r", "utf-8"),
+        ('"phone","name"\n"+12025550100","José"\n', "utf-8-sig"),
+        ("phone,name,\n+12025550100,José,\n", "utf-8"),
+        ("phone,name\n+12025550100,José,\n", "utf-8"),
+    ],
+    ids=[
+        "utf-8", "bom", "semicolon", "tab", "pipe", "utf-16", "sep-line", "cr-only", "quoted",
+        "trailing-commas", "trailing-comma-in-data-only",
+    ],
+)  # fmt: skip
+def test_csv_dialects_read_alike(tmp_path: Path, content: str, encoding: str) -> None:
+    """However Excel separated and encoded it, the same sheet gives the same recipient."""
+    path = write_csv(tmp_path, content, encoding=encoding)
+
+    recipient = read_recipient(path)
+
+    assert (recipient.row_number, recipient.to, recipient.values["name"]) == (2, "12025550100", "José")
+
+
+def test_numbers_in_cells_keep_their_digits(tmp_path: Path) -> None:
+    """A phone stored as a number is its digits, never .0 or E+10; N/A stays text; booleans as Excel shows."""
+    path = write_xlsx(
+        tmp_path,
+        [
+            ["phone", "name", "share", "note", "vip"],
+            [12025550100, "Ana", 1.5, "N/A", True],
+            [12025550101.0, "Bob", 1e-7, None, False],
+            [None, None, None, None, None],
+            ["+1 202 555 0102", "Cy", 0.1 + 0.2, "", None],
+        ],
+    )
+
+    rows = read_all(path)
+
+    assert [(row.row_number, *row.values.values()) for row in rows] == [
+        (2, "12025550100", "Ana", "1.5", "N/A", "TRUE"),
+        (3, "12025550101", "Bob", "0.0000001", "", "FALSE"),
+        (5, "+1 202 555 0102", "Cy", "0.3", "", ""),
+    ]
+
+
+def test_row_numbers_are_those_excel_shows(tmp_path: Path) -> None:
+    """Blank lines count and a quoted line break does not begin a row."""
+    path = write_csv(tmp_path, 'phone,name\n\n+12025550100,"Ana\nMaria"\n,\n+12025550101,Bob\n')
+
+    rows = read_all(path)
+
+    assert [(row.row_number, row.values["name"]) for row in rows] == [(3, "Ana Maria"), (5, "Bob")]
+
+
+def test_columns_are_made_unique(tmp_path: Path) -> None:
+    """A column without a name gets Excel's letter, a second one of the same name a number."""
+    path = write_csv(tmp_path, "phone,Name,,name,NAME,\n+12025550100,Ana,x,y,z,\n")
+
+    sheet = read(path, body=["{phone}"])
+
+    assert sheet.columns == ("phone", "Name", "column C", "name (2)", "NAME (3)")
+    (row,) = sheet
+    assert dict(row.values) == {
+        "phone": "+12025550100", "name": "Ana", "column c": "x", "name (2)": "y", "name (3)": "z",
+    }  # fmt: skip
+
+
+def test_missing_columns_are_all_named(tmp_path: Path) -> None:
+    """A sheet without the columns the campaign uses is refused, with the nearest names and those found."""
+    path = write_csv(tmp_path, "Phone,Frist Name,Clinic\n+12025550100,Ana,North\n")
+
+    with pytest.raises(SheetError) as caught:
+        read(path, body=["{first_name}", "{date:%d %B}"], skip_if={"opt_out": ("yes",)})
+
+    assert str(caught.value) == (
+        'recipients.csv, row 1: there is no column called "first_name" (near: Frist Name);'
+        ' there is no column called "date"; there is no column called "opt_out".'
+        ' Columns found: "Phone", "Frist Name", "Clinic"'
+    )
+
+
+def test_a_used_column_must_stand_once(tmp_path: Path) -> None:
+    """Two columns of a name the campaign uses are refused, because nobody can say which one is meant."""
+    path = write_csv(tmp_path, "phone,name,Phone\n+12025550100,Ana,+12025550101\n")
+
+    with pytest.raises(SheetError, match='the column "phone" stands in the columns A and C: rename or delete'):
+        read(path)
+
+
+def test_duplicates_are_skipped_after_the_first(tmp_path: Path) -> None:
+    """The same number in another spelling is skipped, and says which row is the one that is sent."""
+    path = write_csv(tmp_path, HEADER + ANA + "1 (202) 555-0100,Ana Maria\n")
+
+    _, second = read_all(path)
+
+    assert isinstance(second, Refusal)
+    assert (second.state, second.column, second.value) == (State.SKIPPED, "phone", "1 (2**) ***-*100")
+    assert second.reason == "the same number as in row 2, which is the one that is sent"
+    assert (second.key, second.to) == (None, "12025550100")
+
+
+def test_duplicates_are_refused_when_asked(tmp_path: Path) -> None:
+    """With duplicates = "error" the second row is something to correct."""
+    path = write_csv(tmp_path, HEADER + ANA + ANA)
+
+    _, second = read_all(path, sheet=SheetRules(duplicates="error"))
+
+    assert isinstance(second, Refusal)
+    assert (second.state, second.reason) == (State.REFUSED, "the same number as in row 2: delete one")
+
+
+def test_a_duplicate_of_a_refused_row_is_sent(tmp_path: Path) -> None:
+    """Only a row that can be sent makes later ones its duplicates."""
+    path = write_csv(tmp_path, "phone,name\n+12025550100,\n" + ANA)
+
+    first, second = read_all(path)
+
+    assert isinstance(first, Refusal)
+    assert first.reason == "the cell is empty, and the message needs it: fill it in"
+    assert isinstance(second, Recipient)
+
+
+def test_opted_out_rows_and_their_number_are_skipped(tmp_path: Path) -> None:
+    """Who opted out in one row is skipped in later rows as well."""
+    path = write_csv(
+        tmp_path, "phone,name,opt_out\n+12025550100,Ana, YES \n+1 202 555 0100,Ana,\n+12025550101,Bob,no\n"
+    )
+
+    first, second, third = read_all(path, skip_if={"opt_out": ("yes", "x")})
+
+    assert isinstance(first, Refusal)
+    assert (first.state, first.column, first.reason) == (
+        State.SKIPPED, "opt_out", 'left out because "opt_out" says so',
+    )  # fmt: skip
+    assert isinstance(second, Refusal)
+    assert (second.state, second.reason) == (State.SKIPPED, "opted out in row 2")
+    assert isinstance(third, Recipient)
+
+
+def test_opting_out_too_late_in_the_sheet_is_said(tmp_path: Path) -> None:
+    """A person whose earlier row is not marked is pointed out on the row that is."""
+    path = write_csv(tmp_path, "phone,name,opt_out\n+12025550100,Ana,\n+12025550100,Ana,x\n")
+
+    first, second = read_all(path, skip_if={"opt_out": ("x",)})
+
+    assert isinstance(first, Recipient)
+    assert [notice.reason for notice in second.notices] == [
+        "row 2 above has the same number and will be sent: mark it as well"
+    ]
+
+
+@pytest.mark.parametrize("content", ["+12025550100\n", "number\n1 202 555 0100\n", "name,Phone\nAna,12025550100\n"])
+def test_suppressed_numbers_are_skipped(tmp_path: Path, content: str) -> None:
+    """Numbers of the suppression list are never messaged, whether it has a header or other columns."""
+    suppress = write_csv(tmp_path, content, "opted_out.csv")
+    path = write_csv(tmp_path, HEADER + ANA + BOB)
+
+    first, second = read_all(path, suppress_path=suppress)
+
+    assert isinstance(first, Refusal)
+    assert (first.state, first.reason, first.key) == (
+        State.SKIPPED, "on the list of numbers never to be messaged", "12025550100",
+    )  # fmt: skip
+    assert isinstance(second, Recipient)
+
+
+def test_an_unreadable_suppression_list_stops_everything(tmp_path: Path) -> None:
+    """When a number on the list cannot be read nobody knows who must be left out."""
+    suppress = write_csv(tmp_path, "phone\n+12025550100\n12025550101x7\n", "opted_out.csv")
+    path = write_csv(tmp_path, HEADER + ANA)
+
+    with pytest.raises(SheetError) as caught:
+        read(path, suppress_path=suppress)
+
+    assert str(caught.value) == (
+        'opted_out.csv, row 3: the number "12*******01x7" holds an extension: a message cannot be sent to'
+        " one; write the number of a mobile phone; until then nobody can say who must be left out"
+    )
+
+
+def test_the_key_is_built_from_columns_and_built_ins(tmp_path: Path) -> None:
+    """In the key {to} is the number and {today} the day, even when columns have these names."""
+    path = write_csv(tmp_path, "to,today,visit\n+12025550100,never,V1\n")
+
+    recipient = read_recipient(path, to="{to}", key="{to} {today} {visit}", body=["{visit}"])
+
+    assert recipient.key == "12025550100 2026-12-01 V1"
+
+
+def test_rows_of_one_person_with_different_keys_are_all_sent(tmp_path: Path) -> None:
+    """Duplicates are counted by key, not by number."""
+    path = write_csv(tmp_path, "phone,name,visit\n+12025550100,Ana,V1\n+12025550100,Ana,V2\n+12025550100,Ana,V1\n")
+
+    rows = read_all(path, key="{visit}")
+
+    assert [type(row) for row in rows] == [Recipient, Recipient, Refusal]
+    assert isinstance(rows[2], Refusal)
+    assert (rows[2].column, rows[2].reason) == (
+        "visit", "the same key as in row 2, which is the one that is sent",
+    )  # fmt: skip
+
+
+def test_an_empty_key_cell_is_refused(tmp_path: Path) -> None:
+    """A row without identity could be sent twice."""
+    path = write_csv(tmp_path, "phone,name,visit\n+12025550100,Ana,\n")
+
+    refusal = read_refusal(path, key="{visit}")
+
+    assert (refusal.column, refusal.reason) == (
+        "visit", "the cell is empty, and the key needs it: fill it in",
+    )  # fmt: skip
+
+
+def test_the_check_of_the_caller_refuses_rows(tmp_path: Path) -> None:
+    """What the caller's check returns is yielded, with the key and the number of the row."""
+    path = write_csv(tmp_path, HEADER + ANA + BOB)
+
+    def check(recipient: Recipient) -> Refusal | None:
+        if recipient.values["name"] == "Ana":
+            return Refusal(recipient.row_number, "name", "Ana", "too short", recipient.values)
+        return None
+
+    first, second = read_all(path, check=check)
+
+    assert first == Refusal(2, "name", "Ana", "too short", first.values, key="12025550100", to="12025550100")
+    assert isinstance(second, Recipient)
+
+
+def test_refused_rows_never_claim_the_key_of_another(tmp_path: Path) -> None:
+    """Of all rows with one key at most one sendable and one refused row carry it."""
+    path = write_csv(tmp_path, HEADER + "+12025550100,\n+12025550100,\n" + ANA + "+12025550100,\n")
+
+    rows = read_all(path)
+
+    assert [row.key for row in rows] == ["12025550100", None, "12025550100", None]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("+12025550100", "the row has 1 of 2 columns: complete or delete it"),
+        (
+            "+12025550100,Ana,Maria",
+            "the row has 3 values for 2 columns: put a text with a comma in double quotes",
+        ),
+    ],
+    ids=["short", "long"],
+)
+def test_ragged_rows_are_refused(tmp_path: Path, line: str, reason: str) -> None:
+    """A row whose cells may have moved is not sent and claims no key."""
+    path = write_csv(tmp_path, f"phone,name\n{line}\n")
+
+    refusal = read_refusal(path)
+
+    assert (refusal.column, refusal.reason, refusal.key) == ("", reason, None)
+
+
+@pytest.mark.parametrize("word", ["N/A", "null", "None", "nan", "NaN", "-", "#N/A"])
+def test_words_for_nothing_are_refused_in_a_message(tmp_path: Path, word: str) -> None:
+    """Nobody is greeted as "nan"; in a column that is not sent the word is just text."""
+    path = write_csv(tmp_path, f"phone,name,note\n+12025550100,{word},{word}\n")
+
+    refusal = read_refusal(path)
+    recipient = read_recipient(path, body=["{phone}"])
+
+    assert refusal.value == word
+    assert refusal.reason == "the cell stands for an empty one, and the message needs it: fill in the value"
+    assert recipient.values["note"] == word
+
+
+def test_a_sheet_can_be_read_again(tmp_path: Path) -> None:
+    """Iterating twice gives the same rows; the second time nothing counts as a duplicate of the first."""
+    sheet = read(write_csv(tmp_path, HEADER + ANA + BOB))
+
+    assert list(sheet) == list(sheet)
+
+
+def test_a_sheet_without_rows_is_refused(tmp_path: Path) -> None:
+    """A header alone would withdraw everybody; it is far more often an export that failed."""
+    sheet = read(write_csv(tmp_path, HEADER))
+
+    with pytest.raises(SheetError, match=r"^recipients\.csv: has no rows below its header in row 1$"):
+        list(sheet)
+
+
+def test_several_placeholders_make_one_number(tmp_path: Path) -> None:
+    """``recipient.to`` is a text: a country code may stand in a column of its own."""
+    path = write_csv(tmp_path, "code,phone,name\n1,202 555 0100,Ana\n")
+
+    recipient = read_one(path, to="+{code} {phone}")
+
+    assert isinstance(recipient, Recipient)
+    assert recipient.to == "12025550100"
+
+
+def test_values_are_plain_mappings_in_sheet_order(tmp_path: Path) -> None:
+    """Export writes the columns in the order of the sheet."""
+    recipient = read_recipient(write_csv(tmp_path, "z,phone,name,a\n1,+12025550100,Ana,2\n"))
+
+    assert list(recipient.values) == ["z", "phone", "name", "a"]
+    assert replace(recipient) == recipient

@@ -1,0 +1,603 @@
+"""The loader and workbooks: cells, sheets and archives, each fixture made by a real writer."""
+
+import shutil
+import subprocess
+import zipfile
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+import xlsxwriter
+from openpyxl.cell.rich_text import CellRichText, TextBlock
+from openpyxl.cell.text import InlineFont
+from openpyxl.utils.datetime import MAC_EPOCH
+
+from dispatcher.errors import HiddenRowsError, SheetError
+from dispatcher.models import Recipient, Refusal, SheetRules, State
+from tests.sheets import read, read_all, read_one, read_recipient, read_refusal, write_bytes, write_xlsx
+
+PHONE = "+12025550100"
+
+
+def at(hour: int = 0, minute: int = 0, second: int = 0) -> datetime:
+    """Return a moment of the last day of 2026; a cell has no time zone."""
+    return datetime.combine(date(2026, 12, 31), time(hour, minute, second))
+
+
+def write_cell(folder: Path, value: Any, number_format: str = "General") -> Path:
+    """Write one row whose second column holds ``value`` in ``number_format``, with openpyxl."""
+    workbook = openpyxl.Workbook()
+    sheet = workbook.active
+    assert sheet is not None
+    sheet.append(["phone", "name"])
+    sheet.append([PHONE, value])
+    sheet["B2"].number_format = number_format
+    path = folder / "recipients.xlsx"
+    workbook.save(path)
+    return path
+
+
+def change_part(path: Path, part: str, change: Callable[[bytes], bytes]) -> Path:
+    """Rewrite one part of a workbook."""
+    with zipfile.ZipFile(path) as archive:
+        parts = {info.filename: archive.read(info) for info in archive.infolist()}
+    parts[part] = change(parts[part])
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return path
+
+
+SHEET_PART = "xl/worksheets/sheet1.xml"
+UNCALCULATED = (
+    "the cell holds a formula that was never calculated: open the file in Excel or LibreOffice, save it, try again"
+)
+DIGITS_LOST = (
+    "the cell has more digits than the 15 Excel keeps, so its last digits are wrong:"
+    " format the column as Text and enter the number again"
+)
+OUTSIDE_CALENDAR = "the cell is formatted as a date but lies outside Excel's calendar: correct it"
+
+
+@pytest.mark.parametrize(
+    ("value", "number_format", "text"),
+    [
+        (at(), "dd/mm/yyyy", "2026-12-31"),
+        (at(14, 30), "m/d/yyyy h:mm", "2026-12-31 14:30"),
+        (at(14, 30, 5), "yyyy-mm-dd hh:mm:ss", "2026-12-31 14:30:05"),
+        (date(2026, 12, 3), "[$-407]d. mmmm yyyy", "2026-12-03"),
+        (time(14, 30), "hh:mm", "14:30"),
+        (0.6041666666666666, "hh:mm", "14:30"),
+        (timedelta(hours=26, minutes=30), "[h]:mm", "26:30"),
+        (46359, "General", "46359"),
+        (True, "General", "TRUE"),
+        (1234.5, "General", "1234.5"),
+        (501, "00000", "00501"),
+        (15551234567, "0.00E+00", "15551234567"),
+        ("=A1", "@", ""),
+        ("@home", "@", "@home"),
+        ("+1 up", "@", "+1 up"),
+        ("-5", "@", "-5"),
+        ("1.234,50", "@", "1.234,50"),
+        ("  Ana \u00a0 Maria\nLuz  ", "General", "Ana Maria Luz"),
+        ("Ana_x000D_\nMaria", "General", "Ana Maria"),
+        ("Jose\u0301", "General", "Jos\u00e9"),
+        ("\U0001f469\u200d\U0001f680", "General", "\U0001f469\u200d\U0001f680"),
+        (CellRichText("An", TextBlock(InlineFont(b=True), "a")), "General", "Ana"),
+    ],
+)
+def test_cells_become_the_text_people_see(tmp_path: Path, value: Any, number_format: str, text: str) -> None:
+    """Dates in ISO form, whole numbers without .0, text untouched but for line breaks and surplus spaces."""
+    path = write_cell(tmp_path, value, number_format)
+
+    row = read_one(path, body=["{phone}"])
+
+    assert row.values["name"] == text
+
+
+@pytest.mark.parametrize(
+    ("value", "number_format", "reason"),
+    [
+        ("#N/A", "General", "the cell shows the error #N/A: correct its formula or type the value"),
+        ("#REF!", "General", "the cell shows the error #REF!: correct its formula or type the value"),
+        ("=VLOOKUP(A2,C:D,2)", "General", UNCALCULATED),
+        (919876543210123456, "General", DIGITS_LOST),
+        (-5, "dd/mm/yyyy", OUTSIDE_CALENDAR),
+        (9999999, "dd/mm/yyyy", OUTSIDE_CALENDAR),
+        (None, "General", "the cell is empty, and the message needs it: fill it in"),
+    ],
+    ids=["n/a", "ref", "uncalculated", "digits-lost", "negative-date", "late-date", "blank"],
+)  # fmt: skip
+def test_cells_that_cannot_be_used_are_refused(tmp_path: Path, value: Any, number_format: str, reason: str) -> None:
+    """A failed lookup or a damaged number is named with its row and column, and never sent."""
+    path = write_cell(tmp_path, value, number_format)
+
+    refusal = read_refusal(path)
+
+    assert (refusal.row_number, refusal.column, refusal.reason) == (2, "name", reason)
+
+
+def test_faults_in_columns_that_are_not_used_do_not_matter(tmp_path: Path) -> None:
+    """A broken formula in somebody's notes stops no message."""
+    path = write_cell(tmp_path, "#N/A")
+
+    recipient = read_recipient(path, body=["{phone}"])
+
+    assert recipient.values["name"] == "#N/A"
+
+
+def test_a_control_character_is_refused(tmp_path: Path) -> None:
+    """A character that would reach a terminal or a phone as a command is named, and shown harmlessly."""
+    path = write_cell(tmp_path, "Ana")
+    change_part(path, SHEET_PART, lambda xml: xml.replace(b"<t>Ana</t>", b"<t>A\xc2\x9bna</t>"))
+
+    refusal = read_refusal(path)
+
+    assert refusal.value == "A\ufffdna"
+    assert refusal.reason == "the cell holds the control character U+009B: delete it or retype the cell"
+
+
+@pytest.mark.parametrize(
+    ("value", "notice"),
+    [
+        ("Ana\nMaria", "line breaks and tabs became single spaces"),
+        ("Ana  Maria", "doubled spaces became single ones"),
+        ("Ana\u00a0Maria", "non-breaking spaces became ordinary spaces"),
+        ("Ana\u200bMaria", "invisible marks were removed"),
+    ],
+)
+def test_changed_texts_are_said(tmp_path: Path, value: str, notice: str) -> None:
+    """Whoever wrote the cell learns that something else will be sent."""
+    recipient = read_recipient(write_cell(tmp_path, value))
+
+    assert [(seen.reason, seen.row_number, seen.column) for seen in recipient.notices] == [(notice, 2, "name")]
+
+
+@pytest.mark.parametrize(
+    ("number_format", "value", "reason"),
+    [
+        ("0%", 0.15, "Excel shows a percentage; 0.15 is what will be sent (2 cells)"),
+        (
+            "[$\u20ac-407] #,##0.00",
+            0.15,
+            "Excel shows an amount of money; 0.15 is what will be sent (2 cells)",
+        ),
+        ('"$"#,##0.00', 0.15, "Excel shows an amount of money; 0.15 is what will be sent (2 cells)"),
+    ],
+)
+def test_what_excel_shows_otherwise_is_said_once_per_column(
+    tmp_path: Path, number_format: str, value: float, reason: str
+) -> None:
+    """Percentages and money are sent as the bare number; a notice with the first cell says so."""
+    workbook = openpyxl.Workbook()
+    assert workbook.active is not None
+    workbook.active.append(["phone", "name"])
+    for phone in (PHONE, "+12025550101"):
+        workbook.active.append([phone, value])
+    for cell in workbook.active["B"]:
+        cell.number_format = number_format
+    workbook.save(tmp_path / "recipients.xlsx")
+
+    sheet = read(tmp_path / "recipients.xlsx")
+    rows = list(sheet)
+
+    assert [row.notices for row in rows] == [(), ()]
+    assert [(notice.reason, notice.row_number, notice.column) for notice in sheet.notices] == [(reason, 2, "name")]
+
+
+def test_dates_count_from_the_epoch_of_the_workbook(tmp_path: Path) -> None:
+    """Old Mac workbooks count days from 1904."""
+    workbook = openpyxl.Workbook()
+    workbook.epoch = MAC_EPOCH
+    assert workbook.active is not None
+    workbook.active.append(["phone", "name"])
+    workbook.active.append([PHONE, at()])
+    workbook.save(tmp_path / "recipients.xlsx")
+
+    assert read_recipient(tmp_path / "recipients.xlsx").values["name"] == "2026-12-31"
+
+
+def test_numbers_beside_blanks_and_texts_are_read_alike(tmp_path: Path) -> None:
+    """A column of phones as numbers, as texts and with gaps gives the same digits everywhere."""
+    path = write_xlsx(
+        tmp_path,
+        [["phone", "name"], [12025550100, "A"], [None, "B"], ["12025550101", "C"], [12025550102.0, "D"]],
+    )
+
+    rows = read_all(path)
+
+    assert [row.to for row in rows] == ["12025550100", None, "12025550101", "12025550102"]
+    assert isinstance(rows[1], Refusal)
+    assert rows[1].reason == "the cell is empty: fill in a phone number or delete the row"
+
+
+def test_the_header_is_found_below_titles(tmp_path: Path) -> None:
+    """Title rows above the header are left out, and a notice says where the header is."""
+    path = write_xlsx(
+        tmp_path,
+        [["October campaign"], [], ["phone list", None], [" Phone ", "First  Name\n(given)"], [PHONE, "Ana"]],
+    )
+
+    sheet = read(path, body=["{first name (given)}"])
+    (row,) = sheet
+
+    assert (sheet.header_row, sheet.columns, row.row_number) == (4, ("Phone", "First Name (given)"), 5)
+    assert [notice.reason for notice in sheet.notices] == ["the header is in row 4; what is above it is left out"]
+
+
+def test_a_header_below_row_twenty_must_be_named(tmp_path: Path) -> None:
+    """Only the first 20 rows are searched; header_row names a header further down."""
+    path = write_xlsx(tmp_path, [["title"]] * 24 + [["phone", "name"], [PHONE, "Ana"]])
+
+    with pytest.raises(SheetError, match='there is no column called "phone"'):
+        read(path)
+    assert len(read_all(path, sheet=SheetRules(header_row=25))) == 1
+
+
+def write_hidden_rows(folder: Path) -> Path:
+    """Write four people; Excel's filter on ``vip`` hides rows 3 and 4, and an empty row 7 is hidden."""
+    path = folder / "recipients.xlsx"
+    workbook = xlsxwriter.Workbook(path)
+    sheet = workbook.add_worksheet("October")
+    sheet.write_row(0, 0, ["phone", "name", "vip"])
+    for number, vip in enumerate(["y", "n", "n", "y"], start=1):
+        sheet.write_row(number, 0, [f"+1202555010{number}", "Ana", vip])
+    sheet.autofilter(0, 0, 4, 2)
+    sheet.filter_column("C", "x == y")
+    sheet.set_row(2, None, None, {"hidden": True})
+    sheet.set_row(3, None, None, {"hidden": True})
+    sheet.set_row(6, None, None, {"hidden": True})
+    workbook.close()
+    return path
+
+
+def test_hidden_rows_stop_everything_until_somebody_decides(tmp_path: Path) -> None:
+    """A filter left on must neither message the people it hides nor silently drop them."""
+    path = write_hidden_rows(tmp_path)
+
+    with pytest.raises(HiddenRowsError) as caught:
+        read(path)
+
+    assert caught.value.row_numbers == [3, 4]
+    assert str(caught.value) == (
+        "recipients.xlsx: 2 row(s) are hidden by a filter or by hand (3, 4). Show them in Excel, or decide in"
+        ' the campaign file: [sheet] hidden_rows = "skip" leaves them out, "include" sends to them too'
+    )
+
+
+def test_hidden_rows_can_be_skipped_or_included(tmp_path: Path) -> None:
+    """Skipped hidden rows are accounted for; included ones are like any other."""
+    path = write_hidden_rows(tmp_path)
+
+    skipped = read_all(path, sheet=SheetRules(hidden_rows="skip"))
+    included = read_all(path, sheet=SheetRules(hidden_rows="include"))
+
+    refusals = [row for row in skipped if isinstance(row, Refusal)]
+    assert [(row.row_number, row.state, row.reason) for row in refusals] == [
+        (3, State.SKIPPED, "hidden by a filter in Excel or by hand"),
+        (4, State.SKIPPED, "hidden by a filter in Excel or by hand"),
+    ]
+    assert [type(row) for row in included] == [Recipient] * 4
+
+
+def test_hidden_columns_are_read(tmp_path: Path) -> None:
+    """Hiding a column is tidying up, not deciding about people."""
+    path = tmp_path / "recipients.xlsx"
+    workbook = xlsxwriter.Workbook(path)
+    sheet = workbook.add_worksheet()
+    sheet.write_row(0, 0, ["phone", "name"])
+    sheet.write_row(1, 0, [PHONE, "Ana"])
+    sheet.set_column("B:B", None, None, {"hidden": True})
+    workbook.close()
+
+    assert read_recipient(path).values["name"] == "Ana"
+
+
+def write_sheets(folder: Path, **sheets: str) -> Path:
+    """Write a READ ME sheet and one sheet of recipients per name, with its state."""
+    workbook = openpyxl.Workbook()
+    assert workbook.active is not None
+    workbook.active.title = "READ ME"
+    workbook.active.append(["How to use this file"])
+    for name, state in sheets.items():
+        sheet = workbook.create_sheet(name)
+        sheet.append(["phone", "name"])
+        sheet.append([PHONE, name])
+        sheet.sheet_state = state
+    path = folder / "recipients.xlsx"
+    workbook.save(path)
+    return path
+
+
+def test_the_one_visible_sheet_with_the_columns_is_read(tmp_path: Path) -> None:
+    """A READ ME in front and hidden sheets behind do not matter."""
+    path = write_sheets(tmp_path, October="visible", Old="hidden", Older="veryHidden")
+
+    sheet = read(path)
+
+    assert sheet.sheet_name == "October"
+    assert [row.values["name"] for row in sheet] == ["October"]
+
+
+def test_several_sheets_with_the_columns_are_refused(tmp_path: Path) -> None:
+    """Which of them is meant is for a person to say, and a named sheet is taken even when hidden."""
+    path = write_sheets(tmp_path, October="visible", November="visible", Old="hidden")
+
+    with pytest.raises(SheetError) as caught:
+        read(path)
+
+    assert str(caught.value) == (
+        'recipients.xlsx: the sheets "October" and "November" all have the columns; say which one to read'
+        ' in the campaign file: [sheet] name = "October"'
+    )
+    assert read(path, sheet=SheetRules(name=" november")).sheet_name == "November"
+    assert read(path, sheet=SheetRules(name="Old")).sheet_name == "Old"
+
+
+def test_an_unknown_sheet_is_refused_with_those_there_are(tmp_path: Path) -> None:
+    """A misspelt sheet name is answered with the right ones."""
+    path = write_sheets(tmp_path, October="visible")
+
+    with pytest.raises(SheetError) as caught:
+        read(path, sheet=SheetRules(name="Oktober"))
+
+    assert str(caught.value) == (
+        'recipients.xlsx: there is no sheet called "Oktober"; sheets found: "READ ME", "October"'
+    )
+
+
+def test_merged_cells_are_named_with_the_cell_that_has_the_value(tmp_path: Path) -> None:
+    """Only the first cell of a merged range has the value; the others say which one it is."""
+    path = tmp_path / "recipients.xlsx"
+    workbook = xlsxwriter.Workbook(path)
+    sheet = workbook.add_worksheet()
+    sheet.write_row(0, 0, ["phone", "name"])
+    sheet.write_column(1, 0, [PHONE, "+12025550101"])
+    sheet.merge_range("B2:B3", "Ana")
+    workbook.close()
+
+    first, second = read_all(path)
+
+    assert isinstance(first, Recipient)
+    assert isinstance(second, Refusal)
+    assert second.reason == (
+        "the cell is empty, and the message needs it: fill it in (it is merged with B2: unmerge the cells)"
+    )
+
+
+def test_formatted_empty_rows_are_nothing(tmp_path: Path) -> None:
+    """Two thousand coloured rows below the data are not two thousand refusals."""
+    path = tmp_path / "recipients.xlsx"
+    workbook = xlsxwriter.Workbook(path)
+    sheet = workbook.add_worksheet()
+    sheet.write_row(0, 0, ["phone", "name"])
+    sheet.write_row(1, 0, [PHONE, "Ana"])
+    colour = workbook.add_format({"bg_color": "yellow"})
+    for number in range(2, 2000):
+        sheet.write_blank(number, 0, None, colour)
+    workbook.close()
+
+    assert len(read_all(path)) == 1
+
+
+def test_a_wrong_dimension_drops_no_rows(tmp_path: Path) -> None:
+    """Some exports claim that the sheet is smaller than it is."""
+    path = write_xlsx(tmp_path, [["phone", "name"], [PHONE, "Ana"], ["+12025550101", "Bob"]])
+    change_part(path, SHEET_PART, lambda xml: xml.replace(b'ref="A1:B3"', b'ref="A1:B2"'))
+
+    assert len(read_all(path)) == 2
+
+
+def test_broken_styles_do_not_matter(tmp_path: Path) -> None:
+    """A cell that points at a style that is not there is read without one."""
+    path = write_cell(tmp_path, 501, "00000")
+    change_part(path, SHEET_PART, lambda xml: xml.replace(b's="1"', b's="77"'))
+
+    assert read_recipient(path).values["name"] == "501"
+
+
+def test_a_stray_cell_at_the_end_of_the_sheet_costs_nothing(tmp_path: Path) -> None:
+    """XFD1048576 is a row of its own to refuse, not a million empty ones to read."""
+    path = tmp_path / "recipients.xlsx"
+    workbook = xlsxwriter.Workbook(path)
+    sheet = workbook.add_worksheet()
+    sheet.write_row(0, 0, ["phone", "name"])
+    sheet.write_row(1, 0, [PHONE, "Ana"])
+    sheet.write("XFD1048576", "oops")
+    workbook.close()
+
+    first, last = read_all(path)
+
+    assert isinstance(first, Recipient)
+    assert (last.row_number, last.notices[0].reason) == (
+        1_048_576, "stands to the right of the last column and is left out",
+    )  # fmt: skip
+
+
+def test_a_header_of_endless_columns_is_refused(tmp_path: Path) -> None:
+    """A stray cell far to the right of the header is named."""
+    path = tmp_path / "recipients.xlsx"
+    workbook = xlsxwriter.Workbook(path)
+    sheet = workbook.add_worksheet()
+    sheet.write_row(0, 0, ["phone", "name"])
+    sheet.write("XFD1", "oops")
+    workbook.close()
+
+    with pytest.raises(SheetError, match="a sheet of recipients has at most 500 columns; delete the stray cells"):
+        read(path)
+
+
+def test_a_workbook_open_in_excel_is_read_with_a_notice(tmp_path: Path) -> None:
+    """What Excel has not saved yet is not in the file."""
+    path = write_cell(tmp_path, "Ana")
+    (tmp_path / "~$recipients.xlsx").write_bytes(b"\x05owner")
+
+    sheet = read(path)
+    list(sheet)
+
+    assert [notice.reason for notice in sheet.notices] == [
+        "recipients.xlsx is open in Excel; what was saved last is read"
+    ]
+
+
+def test_a_file_that_grows_into_a_bomb_is_refused(tmp_path: Path) -> None:
+    """200 MB of XML in half a megabyte is refused before any of it is parsed."""
+    path = write_cell(tmp_path, "Ana")
+    with (
+        zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("xl/worksheets/sheet2.xml", "w") as part,
+    ):
+        for _ in range(201):
+            part.write(b" " * 1_000_000)
+
+    with pytest.raises(SheetError) as caught:
+        read(path)
+
+    assert str(caught.value) == (
+        "recipients.xlsx: unpacks to 201 MB, more than 200 MB; copy the rows into a new workbook or save"
+        " them as CSV UTF-8"
+    )
+
+
+def test_a_part_packed_too_well_is_refused(tmp_path: Path) -> None:
+    """Fifty megabytes of blanks are no sheet either."""
+    path = write_cell(tmp_path, "Ana")
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/worksheets/sheet2.xml", b" " * 50_000_000)
+
+    with pytest.raises(SheetError, match=r"sheet2\.xml is packed more than 100 times over"):
+        read(path)
+
+
+@pytest.mark.parametrize("part", [SHEET_PART, "xl/sharedStrings.xml", "xl/workbook.xml"])
+def test_entities_are_refused(tmp_path: Path, part: str) -> None:
+    """An entity bomb is refused wherever it hides."""
+    path = tmp_path / "recipients.xlsx"
+    workbook = xlsxwriter.Workbook(path)
+    workbook.add_worksheet().write_row(0, 0, ["phone", "name"])
+    workbook.close()
+    bomb = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>'
+    change_part(path, part, lambda xml: xml.replace(b"?>", b"?>" + bomb, 1))
+
+    with pytest.raises(SheetError) as caught:
+        read_all(path)
+
+    assert str(caught.value) == (
+        "recipients.xlsx: contains XML entities, which no spreadsheet program writes; it is not read"
+    )
+
+
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+PROTECTED = OLE + "EncryptedPackage".encode("utf-16-le")
+WEB_PAGE = "is a web page or XML, no spreadsheet; open it in Excel and save it as .xlsx"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.xlsx", b"phone,name\n", "is a CSV file named .xlsx; rename it to .csv or save it as .xlsx"),
+        ("a.xlsx", b"<html><table>", WEB_PAGE),
+        ("a.xls", b"\xef\xbb\xbf<table>", WEB_PAGE),
+        ("a.xlsx", PROTECTED, "is protected by a password; save it without one and try again"),
+        ("a.xlsx", OLE, "is an old Excel file (.xls); open it in Excel and save it as .xlsx"),
+        (
+            "a.xlsx",
+            b"PK\x03\x04",
+            "is damaged, perhaps only half copied; open it in Excel, save it and try again",
+        ),
+        ("a.xlsx", b"", "is empty; export the rows again"),
+        ("a.csv", b"\x1f\x8b\x08", "is compressed (gzip), no spreadsheet; unpack it first"),
+        ("a.csv", b"%PDF-1.7", "is a PDF, no spreadsheet; export the table as .xlsx or CSV UTF-8"),
+        ("a.csv", b'{"a": 1}', "is JSON, no spreadsheet; export the table as .xlsx or CSV UTF-8"),
+        ("~$a.xlsx", b"\x05owner", "is Excel's lock file; the sheet itself is a.xlsx"),
+        ("a.numbers", b"x", ".numbers is not read; save it as .xlsx or .csv"),
+    ],
+)
+def test_files_that_are_something_else_are_named(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    """Going by its first bytes each file is called what it is, with what to do."""
+    path = write_bytes(tmp_path, content, name)
+
+    with pytest.raises(SheetError) as caught:
+        read(path)
+
+    assert str(caught.value) == f"{name}: {message}"
+
+
+def test_a_workbook_named_csv_is_refused(tmp_path: Path) -> None:
+    """A workbook that somebody renamed is told its right name."""
+    path = write_cell(tmp_path, "Ana").rename(tmp_path / "recipients.csv")
+
+    with pytest.raises(SheetError) as caught:
+        read(path)
+
+    assert str(caught.value) == ("recipients.csv: is an Excel or ODS workbook (.xlsx); rename it to recipients.xlsx")
+
+
+def test_paths_that_are_no_files_are_named(tmp_path: Path) -> None:
+    """A folder, a device and a missing file each have their own words."""
+    for path, words in [
+        (tmp_path, "is a folder; name the file in it"),
+        (Path("/dev/zero"), "is no ordinary file; copy the rows into a .csv or .xlsx file"),
+        (tmp_path / "no.csv", "there is no such file; check recipients in the campaign file"),
+    ]:
+        with pytest.raises(SheetError) as caught:
+            read(path)
+        assert str(caught.value) == f"{path}: {words}"
+
+
+def convert(path: Path, kind: str) -> Path:
+    """Let LibreOffice save ``path`` in another format, in the folder above."""
+    folder = path.parent.parent
+    profile = f"-env:UserInstallation=file://{folder}/profile"
+    command = ["soffice", profile, "--headless", "--convert-to", kind, "--outdir", str(folder), str(path)]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    return folder / path.with_suffix(f".{kind.partition(':')[0]}").name
+
+
+@pytest.mark.skipif(shutil.which("soffice") is None, reason="needs LibreOffice")
+@pytest.mark.parametrize(
+    "kind", ["xlsx", "xls", "ods", "csv:Text - txt - csv (StarCalc):59,34,76,1,,1033,false,true,false"]
+)
+def test_libreoffice_writes_the_same_rows(tmp_path: Path, kind: str) -> None:
+    """A sheet that went through LibreOffice gives the same number, text and date in every format."""
+    (tmp_path / "source").mkdir()
+    rows: list[list[Any]] = [["phone", "name", "date"], [12025550100, "Jos\u00e9", date(2026, 12, 31)]]
+    path = convert(write_xlsx(tmp_path / "source", rows), kind)
+
+    recipient = read_recipient(path, body=["{name}", "{date:%d %B}"], sheet=SheetRules(hidden_rows="include"))
+
+    assert (recipient.to, recipient.values["name"]) == ("12025550100", "Jos\u00e9")
+    assert recipient.values["date"] == "2026-12-31"
+
+
+@pytest.mark.skipif(shutil.which("soffice") is None, reason="needs LibreOffice")
+def test_old_formats_need_a_decision_on_hidden_rows(tmp_path: Path) -> None:
+    """An .xls cannot tell whether a filter is on, so nothing is sent before somebody decides."""
+    (tmp_path / "source").mkdir()
+    path = convert(write_xlsx(tmp_path / "source", [["phone", "name"], [PHONE, "Ana"]]), "xls")
+
+    with pytest.raises(SheetError) as caught:
+        read(path)
+
+    assert str(caught.value) == (
+        "recipients.xls: whether rows are hidden by a filter cannot be read from .xls; save the file as"
+        ' .xlsx, or send to every row with [sheet] hidden_rows = "include" in the campaign file'
+    )
+
+
+@pytest.mark.skipif(shutil.which("soffice") is None, reason="needs LibreOffice")
+def test_an_ods_with_hidden_rows_is_refused(tmp_path: Path) -> None:
+    """An .ods says that rows are hidden, so only then a decision is needed."""
+    (tmp_path / "source").mkdir()
+    path = convert(write_hidden_rows(tmp_path / "source"), "ods")
+
+    with pytest.raises(SheetError) as caught:
+        read(path)
+
+    assert str(caught.value) == (
+        "recipients.ods: rows are hidden by a filter or by hand, and which ones is read only from .xlsx; save"
+        ' the file as .xlsx, or send to every row with [sheet] hidden_rows = "include" in the campaign file'
+    )
