@@ -4,7 +4,9 @@ import asyncio
 
 from aiolimiter import AsyncLimiter
 
-from dispatcher.limiter.pacer import Learnt, Pacer, Signal, Slot
+from dispatcher.limiter.boldness import Learnt
+from dispatcher.limiter.lanes import Slot
+from dispatcher.limiter.pacer import Pacer, Signal
 
 
 class Limiter:

@@ -2,6 +2,7 @@
 
 import math
 from statistics import median
+from typing import Self
 
 BLOCK_SIZE = 20  # samples between two looks at the usual round trip
 GENERATION_SIZE = 1_000  # the floor is the least of the present and the previous generation
@@ -17,12 +18,20 @@ class RoundTrips:
     A way that has become shorter shows at once, for one quick answer lowers the floor.
     """
 
-    def __init__(self, least_s: float = math.inf, typical_s: float = math.inf, count: int = 0) -> None:
-        self._previous_least_s, self._previous_count = least_s, count
+    def __init__(self) -> None:
+        self._previous_least_s, self._previous_count = math.inf, 0
         self._least_s, self._count = math.inf, 0
         self._block: list[float] = []
-        self.typical_s = typical_s
-        self._mean_s = typical_s
+        self.typical_s = self._mean_s = math.inf
+
+    @classmethod
+    def resume(cls, least_s: float, typical_s: float, count: int) -> Self:
+        """Return what ``count`` earlier samples of another run amount to."""
+        trips = cls()
+        if count:
+            trips._previous_least_s, trips._previous_count = least_s, count
+            trips.typical_s = trips._mean_s = typical_s
+        return trips
 
     @property
     def count(self) -> int:
@@ -63,7 +72,7 @@ class RoundTrips:
         self._count += 1
         self._mean_s = round_trip_s if math.isinf(self._mean_s) else self._mean_s + (round_trip_s - self._mean_s) / 100
         self._block.append(round_trip_s)
-        if len(self._block) == BLOCK_SIZE or self.count == LEAST_SAMPLES:
+        if len(self._block) == BLOCK_SIZE or self.count in (LEAST_SAMPLES, 2 * LEAST_SAMPLES):
             self._close_block()
         if self._count == GENERATION_SIZE:
             self._previous_least_s, self._previous_count = self._least_s, self._count

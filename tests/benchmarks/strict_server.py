@@ -5,12 +5,17 @@ Each path is a cell of its own, ``/<counting>/<limit>/<latency>/<name>``, opened
 ``GET`` on it tells what it counted.
 """
 
+import argparse
+import asyncio
 import math
 import random
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
+
+from aiohttp import web
 
 EPSILON = 1e-9  # floating point must not decide whether a second has passed
 
@@ -103,10 +108,67 @@ LATENCIES: dict[str, Latency] = {
 
 @dataclass
 class Cell:
-    """One agent on the server: its counter, its latency and what happened."""
+    """One agent on the server: how it counts, how long it takes, and when calls were judged."""
 
     counting: Counting
     latency: Latency
     rng: random.Random
     accepted_at_s: list[float] = field(default_factory=list)
     refused_at_s: list[float] = field(default_factory=list)
+
+    def judge(self) -> bool:
+        """Judge a call that arrives now; the fixed second is the wall clock's."""
+        now_s = time.monotonic()
+        is_accepted = self.counting.admit(now_s + _WALL_CLOCK_OFFSET_S)
+        (self.accepted_at_s if is_accepted else self.refused_at_s).append(now_s)
+        return is_accepted
+
+
+_WALL_CLOCK_OFFSET_S = time.time() - time.monotonic()
+_CELLS: web.AppKey[dict[str, Cell]] = web.AppKey("cells", dict)
+
+
+def _cell(request: web.Request) -> Cell:
+    cells = request.app[_CELLS]
+    if request.path not in cells:
+        names = request.match_info
+        counting = COUNTINGS[names["counting"]](int(names["limit"]))
+        cells[request.path] = Cell(counting, LATENCIES[names["latency"]], random.Random(request.path))
+    return cells[request.path]
+
+
+async def answer_call(request: web.Request) -> web.Response:
+    """Let the call arrive after one leg, judge it, work on it, answer after the leg back."""
+    cell = _cell(request)
+    await asyncio.sleep(cell.latency.leg_s(cell.rng))
+    is_accepted = cell.judge()
+    work_s = cell.latency.work_s(cell.rng) if is_accepted else 0.0
+    await asyncio.sleep(work_s + cell.latency.leg_s(cell.rng))
+    return web.Response(status=200 if is_accepted else 429)
+
+
+async def tell_counts(request: web.Request) -> web.Response:
+    """Tell when calls of this cell were accepted and refused, seconds of the machine's monotonic clock."""
+    cell = _cell(request)
+    return web.json_response({"accepted_at_s": cell.accepted_at_s, "refused_at_s": cell.refused_at_s})
+
+
+def create_app() -> web.Application:
+    """Return the server's application."""
+    app = web.Application()
+    app[_CELLS] = {}
+    path = "/{counting}/{limit}/{latency}/{name}"
+    app.add_routes([web.post(path, answer_call), web.get(path, tell_counts, allow_head=False)])
+    return app
+
+
+def main() -> None:
+    """Serve on a port of 127.0.0.1 until interrupted."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=8901)
+    arguments = parser.parse_args()
+    web.run_app(create_app(), host="127.0.0.1", port=arguments.port, print=None, access_log=None)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,234 @@
+"""The pure part of the limiter: what must hold whatever happens, and the figures it must reach."""
+
+from dataclasses import dataclass
+from heapq import heappop, heappush
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dispatcher.limiter import Learnt, Pacer, Signal, Slot
+from tests.benchmarks.simulate import simulate
+from tests.benchmarks.strict_server import COUNTINGS, LATENCIES, Latency
+
+SIMULATED_S = 900.0
+EVEN_GOALS = {
+    ("80ms-jitter", 3): 79.0,  # nobody can do much better where every gap must be kept
+    ("80ms-jitter", 5): 69.0,
+    ("80ms-spikes", 5): 93.0,
+}
+GOALS = {"5ms": 98.5, "80ms-jitter": 91.0, "80ms-spikes": 96.5, "works-600ms": 96.0}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call of a made-up history; all times in seconds."""
+
+    idle_s: float
+    commit_s: float
+    round_trip_s: float
+    signal: Signal
+    retry_after_s: float | None
+
+
+def durations(longest_s: float) -> st.SearchStrategy[float]:
+    """Return times from nothing to ``longest_s``, with an eye for the shortest."""
+    return st.floats(0, longest_s) | st.sampled_from([0.0, 0.001, 0.01])
+
+
+STEPS = st.builds(
+    Step,
+    idle_s=durations(3),
+    commit_s=durations(0.02),
+    round_trip_s=durations(3),
+    signal=st.sampled_from(Signal),
+    retry_after_s=st.none() | st.floats(0, 10),
+)
+HISTORIES = st.lists(STEPS, max_size=60)
+LIMITS = st.sampled_from([1, 3, 5, 30, 2_000])
+LEARNT = st.builds(
+    Learnt,
+    limit=LIMITS,
+    least_s=durations(1),
+    typical_s=durations(1),
+    samples=st.integers(0, 1_000),
+    even=st.booleans(),
+    patience_s=st.sampled_from([0.0, 0.005, 2.0]),
+)
+
+
+def live_through(pacer: Pacer, history: list[Step]) -> tuple[list[float], float]:
+    """Start and end every call of ``history``; return when they left and when the last one ended."""
+    now_s, starts, in_air = 0.0, list[float](), list[tuple[float, int, Slot, Step]]()
+    for number, step in enumerate(history):
+        now_s += step.idle_s
+        now_s = _wait_until_ready(pacer, in_air, now_s)
+        slot = pacer.take(now_s)
+        if step.commit_s:
+            now_s += step.commit_s
+            pacer.start(slot, now_s)
+        starts.append(now_s)
+        heappush(in_air, (now_s + step.round_trip_s, number, slot, step))
+    while in_air:
+        now_s = max(now_s, _land(pacer, in_air))
+    return starts, now_s
+
+
+def _wait_until_ready(pacer: Pacer, in_air: list[tuple[float, int, Slot, Step]], now_s: float) -> float:
+    while True:
+        ready_s = max(now_s, pacer.ready_at_s(now_s))
+        if in_air and in_air[0][0] <= ready_s:
+            now_s = max(now_s, _land(pacer, in_air))
+        elif ready_s > now_s:
+            now_s = ready_s
+        else:
+            return now_s
+
+
+def _land(pacer: Pacer, in_air: list[tuple[float, int, Slot, Step]]) -> float:
+    ended_s, _, slot, step = heappop(in_air)
+    pacer.release(slot, step.signal, ended_s, retry_after_s=step.retry_after_s)
+    return ended_s
+
+
+def start_eagerly(pacer: Pacer, since_s: float, until_s: float) -> list[float]:
+    """Start as many calls as the pacer allows, each answered at once."""
+    now_s, starts = since_s, list[float]()
+    while (now_s := max(now_s, pacer.ready_at_s(now_s))) < until_s:
+        pacer.release(pacer.take(now_s), Signal.UNANSWERED, now_s)
+        starts.append(now_s)
+    return starts
+
+
+def most_in_a_second(starts: list[float]) -> int:
+    """Return the largest number of starts in any half-open second."""
+    starts = sorted(starts)
+    return max((sum(first <= at < first + 1 - 1e-9 for at in starts) for first in starts), default=0)
+
+
+@given(limit=LIMITS, learnt=st.none() | LEARNT, history=HISTORIES)
+def test_never_more_than_the_limit_in_any_second(limit: int, learnt: Learnt | None, history: list[Step]) -> None:
+    """Whatever was learnt and whatever is answered, our own clock never sees more than the limit."""
+    starts, _ = live_through(Pacer(limit, 0.0, learnt=learnt), history)
+
+    assert most_in_a_second(starts) <= limit
+
+
+@given(limit=st.sampled_from([1, 3, 5]), learnt=st.none() | LEARNT, history=HISTORIES)
+def test_every_slot_returns(limit: int, learnt: Learnt | None, history: list[Step]) -> None:
+    """However calls ended, refused ones included, the whole limit is there again after a while."""
+    pacer = Pacer(limit, 0.0, learnt=learnt)
+
+    _, ended_s = live_through(pacer, history)
+    pacer.ready_at_s(ended_s + 400)
+    starts = start_eagerly(pacer, ended_s + 402, ended_s + 412)
+
+    assert len(starts) >= 10 * limit * 0.98 - 1
+
+
+@given(limit=st.sampled_from([1, 3, 5]), history=HISTORIES, pause_s=durations(3))
+def test_a_restart_never_adds_to_what_the_server_still_counts(limit: int, history: list[Step], pause_s: float) -> None:
+    """The calls of the old and of the new process together keep the limit, half a second to spare."""
+    old = Pacer(limit, 0.0)
+    old_starts, _ = live_through(old, history)
+    last_s = old_starts[-1] if old_starts else 0.0
+
+    new = Pacer(limit, last_s + pause_s, learnt=old.learnt, idle_s=pause_s)
+    new_starts = start_eagerly(new, last_s + pause_s, last_s + pause_s + 3)
+
+    assert new_starts[0] >= last_s + 1.5 - 1e-9
+    assert new_starts[0] <= max(last_s + pause_s, last_s + 1.5) + 0.001
+    assert most_in_a_second(old_starts + new_starts) <= limit
+
+
+@given(limit=LIMITS, history=HISTORIES)
+@settings(max_examples=30)
+def test_what_was_learnt_is_json_and_comes_back(limit: int, history: list[Step]) -> None:
+    """A new pacer that starts with what an old one learnt knows just as much."""
+    old = Pacer(limit, 0.0)
+    live_through(old, history)
+
+    learnt = Learnt.from_json(old.learnt.to_json())
+
+    assert Pacer(learnt.limit, 0.0, learnt=learnt).learnt == learnt
+
+
+def goal(limit: int, counting: str, latency: str) -> float:
+    """Return what share of the limit, per cent, must be used after the first minute."""
+    if counting == "even":
+        return EVEN_GOALS.get((latency, limit), GOALS[latency])
+    if counting == "fixed" or (counting == "token" and limit > 1):
+        return max(98.0, GOALS[latency])
+    return GOALS[latency]
+
+
+@pytest.mark.parametrize("latency", LATENCIES)
+@pytest.mark.parametrize("counting", COUNTINGS)
+@pytest.mark.parametrize("limit", [1, 3, 5])
+def test_the_approved_rate_is_used_to_the_full(limit: int, counting: str, latency: str) -> None:
+    """However the server counts and however long calls take, the goal is reached and refusals are few."""
+    pacer = Pacer(limit, 0.0)
+
+    tally = simulate(pacer, COUNTINGS[counting](limit), LATENCIES[latency], seconds=SIMULATED_S, seed=1, phase_s=0.4)
+
+    assert tally.used(limit, 60, SIMULATED_S) >= goal(limit, counting, latency)
+    assert len(tally.refused_at_s) <= 6
+    if latency == "5ms" and counting != "even":
+        assert not tally.refused_at_s
+
+
+class LateLimit:
+    """Counts one session a second until a moment, and the full limit from then on."""
+
+    def __init__(self, limit: int, active_at_s: float) -> None:
+        self._before, self._after = COUNTINGS["sliding"](1), COUNTINGS["sliding"](limit)
+        self._active_at_s = active_at_s
+        self.in_a_row = self.most_in_a_row = 0
+
+    def admit(self, now_s: float) -> bool:
+        """Count the call and tell whether it is accepted."""
+        is_accepted = (self._after if now_s >= self._active_at_s else self._before).admit(now_s)
+        self.in_a_row = 0 if is_accepted else self.in_a_row + 1
+        self.most_in_a_row = max(self.most_in_a_row, self.in_a_row)
+        return is_accepted
+
+
+@pytest.mark.parametrize("latency", LATENCIES)
+@pytest.mark.parametrize("limit", [3, 5])
+def test_a_limit_that_is_not_active_yet(limit: int, latency: str) -> None:
+    """The campaign goes on at what is accepted, far from ten refusals in a row, and finds the limit later."""
+    pacer, server = Pacer(limit, 0.0), LateLimit(limit, active_at_s=200)
+
+    before = simulate(pacer, server, LATENCIES[latency], seconds=50)
+
+    assert pacer.note == (
+        f"refused as if the limit were 1 a second instead of {limit}: "
+        "the new limit is not active yet: published? five minutes?"
+    )
+    assert before.used(1, 10, 50) > 55
+    assert server.most_in_a_row <= 4
+
+
+@pytest.mark.parametrize("limit", [3, 5])
+def test_a_limit_that_becomes_active_is_found(limit: int) -> None:
+    """The approved limit is tried again after a minute, then ever more rarely, and kept once accepted."""
+    pacer, server = Pacer(limit, 0.0), LateLimit(limit, active_at_s=200)
+
+    tally = simulate(pacer, server, LATENCIES["5ms"], seconds=900)
+
+    assert pacer.note is None
+    assert tally.used(limit, 600, 900) > 98
+    assert len(tally.refused_at_s) <= 20
+
+
+@pytest.mark.parametrize(("before_s", "after_s"), [(0.005, 0.08), (0.08, 0.005)], ids=["longer", "shorter"])
+@pytest.mark.parametrize("counting", ["sliding", "even"])
+def test_a_way_that_changes(counting: str, before_s: float, after_s: float) -> None:
+    """When calls suddenly take longer or shorter, the rate is back within two minutes, almost unrefused."""
+    legs = iter([before_s] * 6_000 + [after_s] * 12_000)
+    pacer = Pacer(5, 0.0)
+
+    tally = simulate(pacer, COUNTINGS[counting](5), Latency(lambda _: next(legs)), seconds=1_200)
+
+    assert tally.used(5, 760, 1_200) > 97
+    assert len(tally.refused_at_s) <= 5
