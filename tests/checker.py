@@ -50,7 +50,7 @@ def read_rows(ledger_path: Path) -> list[LedgerRow]:
         if not connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'recipients'").fetchone()[0]:
             return []
         query = """
-            SELECT r.key, r.row_number, r.to_number, r.state, r.reason, r.load_number = c.load_number,
+            SELECT r.key, r.row_number, r.to_number, r.state, r.reason, r.in_sheet,
                    (SELECT count(*) FROM attempts a WHERE a.recipient_id = r.id)
             FROM recipients r JOIN campaigns c ON c.id = r.campaign_id ORDER BY r.row_number"""
         return [LedgerRow(*row) for row in connection.execute(query)]

@@ -38,11 +38,11 @@ class FastLoop(asyncio.SelectorEventLoop):
 @contextmanager
 def fast_asyncio(monkeypatch: pytest.MonkeyPatch, speed: float) -> Iterator[None]:
     """Let ``asyncio.run`` use fast loops."""
+    runner = asyncio.Runner
 
-    class Runner(asyncio.Runner):
-        def __init__(self, **options: Any) -> None:
-            super().__init__(**options | {"loop_factory": lambda: FastLoop(speed)})
+    def fast_runner(**options: Any) -> asyncio.Runner:
+        return runner(**options | {"loop_factory": lambda: FastLoop(speed)})
 
     with monkeypatch.context() as patch:
-        patch.setattr("asyncio.runners.Runner", Runner)
+        patch.setattr("asyncio.runners.Runner", fast_runner)
         yield

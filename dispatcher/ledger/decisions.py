@@ -5,7 +5,7 @@ import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Select, and_, exists, func, insert, select, update
+from sqlalchemy import Connection, Select, func, insert, select, update
 
 from dispatcher.ledger.file import utc_now
 from dispatcher.ledger.schema import attempts, campaigns, events_table, recipients, runs
@@ -80,8 +80,10 @@ def retry(connection: Connection, campaign_id: int, verdicts: Collection[Verdict
 
     ``failed`` rows of the present sheet go back to ``pending``; ``retryable`` ones need not wait any longer.
     """
-    last_attempt = select(func.max(attempts.c.id)).where(attempts.c.recipient_id == recipients.c.id).scalar_subquery()
-    ended_so = exists().where(and_(attempts.c.id == last_attempt, attempts.c.outcome.in_(verdicts)))
+    last_attempts = select(func.max(attempts.c.id)).group_by(attempts.c.recipient_id)
+    ended_so = recipients.c.id.in_(
+        select(attempts.c.recipient_id).where(attempts.c.id.in_(last_attempts), attempts.c.outcome.in_(verdicts))
+    )
     chosen = select(recipients.c.id, recipients.c.state).where(
         recipients.c.campaign_id == campaign_id, recipients.c.in_sheet, ended_so
     )
