@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from dispatcher.errors import LedgerError
+from dispatcher.ledger.place import refuse_unfit_place
 from dispatcher.ledger.schema import APPLICATION_ID, SANDBOX_APPLICATION_ID, SCHEMA_VERSION, metadata
 
 # WAL with FULL loses no committed record on power loss; NORMAL, the usual advice, loses the last ones.
@@ -24,6 +25,9 @@ _WRITER_SETTINGS: dict[str, int | str] = {
     "trusted_schema": 0,
     "cell_size_check": 1,
 }
+
+_CHECK_AT_START_MAX_BYTES = 64_000_000
+_DAMAGED = "the ledger is damaged ({}); nothing was sent. Put back a copy made with `VACUUM INTO`"
 
 
 def utc_now() -> str:
@@ -44,6 +48,7 @@ def open_writer(path: Path, *, sandbox: bool | None) -> Engine:
             rehearsal's are wanted or the other way round, or the disk refuses.
     """
     application_id = None if sandbox is None else SANDBOX_APPLICATION_ID if sandbox else APPLICATION_ID
+    refuse_unfit_place(path)
     _create_private(path)
     engine = _engine(f"file:{_quote(path)}?mode=rw")
     with translated(path), engine.connect() as connection:
@@ -54,7 +59,7 @@ def open_writer(path: Path, *, sandbox: bool | None) -> Engine:
         if is_new:
             _create_tables(connection, application_id or APPLICATION_ID)
         else:
-            _check_soundness(path, connection)
+            _check_soon(path, connection)
     return engine
 
 
@@ -88,8 +93,8 @@ def translated(path: Path) -> Iterator[None]:
 
 
 def _advise(path: Path, message: str) -> str:
-    if "not a database" in message or "malformed" in message:
-        return f"the ledger is damaged ({message}); nothing was sent. Put back a copy made with `VACUUM INTO`"
+    if any(word in message for word in ("not a database", "malformed", "decode")):
+        return _DAMAGED.format(message)
     if "full" in message or "disk I/O" in message or "No space" in message:
         usage = os.statvfs(path.parent)
         free_mb = usage.f_bavail * usage.f_frsize // 1_000_000
@@ -126,12 +131,13 @@ def _quote(path: Path) -> str:
     return str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
 
 
-def _engine(uri: str) -> Engine:
-    def connect() -> sqlite3.Connection:
-        # Transactions are opened by the listener below, not by the driver, so that each begins IMMEDIATE.
-        return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+def _connect(uri: str) -> sqlite3.Connection:
+    # Transactions are opened by a listener, not by the driver, so that each begins IMMEDIATE.
+    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
 
-    engine = create_engine("sqlite://", creator=connect, poolclass=StaticPool)
+
+def _engine(uri: str) -> Engine:
+    engine = create_engine("sqlite://", creator=lambda: _connect(uri), poolclass=StaticPool)
     begin = "BEGIN" if uri.endswith("=ro") else "BEGIN IMMEDIATE"
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
@@ -166,10 +172,30 @@ def _check_header(path: Path, connection: Connection, wanted: int | None = None)
         )
 
 
-def _check_soundness(path: Path, connection: Connection) -> None:
-    finding = _pragma(connection, "quick_check(1)")
+def _check_soon(path: Path, connection: Connection) -> None:
+    """Check a ledger's pages and CHECKs at the start, as long as that takes no more than half a second.
+
+    A larger one is still safe to send from: a row leaves only if its digest is right and its state, read
+    by its id, is one of the two that wait, and no single flipped bit turns one state into another.
+    ``check_before_load`` looks at everything, however large.
+    """
+    if path.stat().st_size <= _CHECK_AT_START_MAX_BYTES:
+        _check(connection, "quick_check")
+
+
+def check_before_load(connection: Connection) -> None:
+    """Check everything, indexes included: a damaged one could hide a key, and the row would be sent again.
+
+    Raises:
+        LedgerError: the ledger is damaged.
+    """
+    _check(connection, "integrity_check")
+
+
+def _check(connection: Connection, kind: str) -> None:
+    finding = _pragma(connection, f"{kind}(1)")  # both read the CHECK constraints too; only SQLite needs this
     if finding != "ok":
-        raise LedgerError(f"{path}: {_advise(path, f'malformed: {finding}')}")
+        raise LedgerError(_DAMAGED.format(finding))
 
 
 def remove_sandbox_ledger(path: Path) -> None:
@@ -182,5 +208,5 @@ def remove_sandbox_ledger(path: Path) -> None:
         return
     with open_reader(path) as connection:
         _check_header(path, connection, SANDBOX_APPLICATION_ID)
-    for suffix in ("", "-wal", "-shm", "-journal"):
+    for suffix in ("", "-wal", "-shm", "-journal", ".spill"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)

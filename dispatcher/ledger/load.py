@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
-from dispatcher.ledger.file import utc_now
+from dispatcher.ledger.file import check_before_load, utc_now
 from dispatcher.ledger.queue import digest, verify_digest, withdraw_vanished
 from dispatcher.ledger.schema import campaigns, recipients
 from dispatcher.models import Notice, Recipient, Refusal, State
@@ -77,6 +77,8 @@ def load_sheet(
         on_rows: told now and then how many rows were read.
     """
     campaign_id = _open_campaign(connection, campaign_name, agent_id)
+    if connection.execute(select(recipients.c.id).limit(1)).first():
+        check_before_load(connection)
     # Rows without a key were never sent; they are what the sheet says now, nothing more.
     connection.execute(delete(recipients).where(recipients.c.campaign_id == campaign_id, recipients.c.key.is_(None)))
     report = LoadReport()

@@ -3,16 +3,18 @@
 import hashlib
 import itertools
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy import Connection, Row, bindparam, func, insert, not_, or_, select, tuple_, update
 
 from dispatcher.errors import LedgerError
 from dispatcher.ledger.file import utc_now
 from dispatcher.ledger.schema import attempts, recipients
-from dispatcher.models import Outcome, Recipient, Refusal, State, state_after
+from dispatcher.models import Outcome, Recipient, Refusal, State, mask_digits, state_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,15 @@ def find_retryable(connection: Connection, campaign_id: int) -> list[tuple[int, 
         .where(recipients.c.campaign_id == campaign_id, recipients.c.state == State.RETRYABLE)
         .order_by(recipients.c.not_before, recipients.c.row_number)
     )
-    return [(row.id, row.not_before or "") for row in connection.execute(query)]
+    return [(row.id, _checked_time(row.not_before or "")) for row in connection.execute(query)]
+
+
+def _checked_time(text: str) -> str:
+    try:
+        datetime.fromisoformat(text or utc_now())
+    except ValueError:
+        raise LedgerError(f"a row of the ledger is damaged (its time is {text!r}); nothing of it was sent") from None
+    return text
 
 
 def read_row(connection: Connection, recipient_id: int) -> DueRow:
@@ -103,8 +113,7 @@ def _due_row(row: Row[tuple[object, ...]]) -> DueRow:
 
 def count_attempt_ids(connection: Connection) -> Iterator[int]:
     """Count on from the last attempt's id; there is one writer, so nobody else counts."""
-    with connection.begin():
-        last = connection.execute(select(func.max(attempts.c.id))).scalar()
+    last = connection.execute(select(func.max(attempts.c.id))).scalar()
     return itertools.count((last or 0) + 1)
 
 
@@ -184,6 +193,18 @@ def write_conclusions(connection: Connection, conclusions: Sequence[Conclusion])
         raise LedgerError("an attempt was concluded twice; the second conclusion was refused")
 
 
+def replay_conclusions(connection: Connection, conclusions: Sequence[Conclusion]) -> None:
+    """Write conclusions a dead run left behind; those that are in the ledger already change nothing."""
+    for conclusion in conclusions:
+        still_open = select(attempts.c.id).where(
+            attempts.c.id == conclusion.attempt_id,
+            attempts.c.recipient_id == conclusion.recipient_id,
+            attempts.c.outcome.is_(None),
+        )
+        if connection.execute(still_open).first():
+            write_conclusions(connection, [conclusion])
+
+
 def _closing(conclusion: Conclusion, now: str) -> dict[str, object]:
     outcome = conclusion.outcome
     return {
@@ -193,9 +214,9 @@ def _closing(conclusion: Conclusion, now: str) -> dict[str, object]:
         "new_http_status": outcome.http_status,
         "new_headers_sent": outcome.headers_sent,
         "new_latency_ms": outcome.latency_ms,
-        "new_reason": outcome.reason,
+        "new_reason": _mask_numbers(outcome.reason),
         "new_session_id": outcome.session_id,
-        "new_answer": outcome.answer,
+        "new_answer": _mask_numbers(outcome.answer),
     }
 
 
@@ -204,11 +225,16 @@ def _moving(conclusion: Conclusion, now: str) -> dict[str, object]:
     return {
         "row_id": conclusion.recipient_id,
         "new_state": state_after(outcome),
-        "new_reason": outcome.reason,
+        "new_reason": _mask_numbers(outcome.reason),
         "new_not_before": conclusion.not_before,
         "new_session_id": outcome.session_id,
         "at": now,
     }
+
+
+def _mask_numbers(text: str) -> str:
+    """Hide every number of seven digits or more: an answer that repeats one must not outlive a purge."""
+    return re.sub(r"\d{7,}", lambda number: mask_digits(number[0]), text)
 
 
 def refuse_row(connection: Connection, recipient_id: int, refusal: Refusal) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, or_, select
 
+from dispatcher.errors import LedgerError
+from dispatcher.ledger.queue import verify_digest
 from dispatcher.ledger.schema import attempts, campaigns, events_table, recipients, runs
 from dispatcher.models import State
 
@@ -68,7 +70,7 @@ def count_states(connection: Connection, campaign_id: int) -> dict[State, int]:
         .where(recipients.c.campaign_id == campaign_id)
         .group_by(recipients.c.state)
     )
-    counted = {State(state): count for state, count in connection.execute(query)}
+    counted = {_known_state(state): count for state, count in connection.execute(query)}
     return {state: counted.get(state, 0) for state in State}
 
 
@@ -86,7 +88,14 @@ def count_open_problems(connection: Connection, campaign_id: int) -> dict[State,
         )
         .group_by(recipients.c.state)
     )
-    return {State(state): count for state, count in connection.execute(query)}
+    return {_known_state(state): count for state, count in connection.execute(query)}
+
+
+def _known_state(word: str) -> State:
+    try:
+        return State(word)
+    except ValueError:
+        raise LedgerError(f"a row of the ledger is damaged (its state is {word!r}); nothing of it was sent") from None
 
 
 def last_run(connection: Connection, campaign_id: int) -> dict[str, Any] | None:
@@ -138,12 +147,13 @@ def _rows_query(campaign_id: int) -> Select[Any]:
 
 
 def _row(row: Row[Any]) -> RowRecord:
+    verify_digest(row)
     return RowRecord(
         id=row.id,
         row_number=row.row_number,
         key=row.key,
         to=row.to_number,
-        state=State(row.state),
+        state=_known_state(row.state),
         reason=row.reason,
         column=row.problem_column,
         not_before=row.not_before,

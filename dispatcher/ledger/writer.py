@@ -8,6 +8,7 @@ no more syncs than the disk can do. A future is done only when its commit is on 
 import itertools
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -16,13 +17,30 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 from dispatcher.errors import LedgerError
 from dispatcher.ledger.file import open_writer, translated
-from dispatcher.ledger.queue import Conclusion, Intent, count_attempt_ids, write_conclusions, write_intents
+from dispatcher.ledger.place import Seal
+from dispatcher.ledger.queue import (
+    Conclusion,
+    Intent,
+    count_attempt_ids,
+    replay_conclusions,
+    write_conclusions,
+    write_intents,
+)
+from dispatcher.ledger.spill import Spill
 from dispatcher.models import Outcome
 
+PATIENCE_S = 30.0
+"""How long an outcome is tried again: a person may make room, and no request is in the air for longer."""
+
+_RETRY_S = 0.5
 _GROUP_MAX = 1000
+_PASSING = (OperationalError, OSError)
+"""Refusals that may pass: a full disk, an I/O error, a busy file."""
+
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -39,17 +57,43 @@ _Job = _Call | Intent | Conclusion
 
 
 class Writer:
-    """Writes to the ledger from a thread of its own; use as a context manager while holding the lock."""
+    """Writes to the ledger from a thread of its own; use as a context manager while holding the lock.
 
-    def __init__(self, path: Path, *, sandbox: bool | None = False) -> None:
+    An outcome the disk refuses is tried again for ``patience_s`` seconds, then put into the spill file; from
+    the first refusal on no intent is taken until a commit succeeds.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        sandbox: bool | None = False,
+        patience_s: float = PATIENCE_S,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
         """Open the ledger, a rehearsal's when ``sandbox`` says so, either kind when it is None.
+
+        Args:
+            path: where it lies.
+            sandbox: which kind of ledger it must be.
+            patience_s: how long an outcome is tried again.
+            wait: waits for so many seconds between two tries.
 
         Raises:
             LedgerError: it cannot be created or opened, is damaged, or is no ledger.
         """
-        self.path = path
-        self._engine = open_writer(path, sandbox=sandbox)
-        self._identity = _identify(path)
+        self.path = path.resolve()
+        self._patience_s = patience_s
+        self._wait = wait
+        self._trouble: LedgerError | None = None
+        self._engine = open_writer(self.path, sandbox=sandbox)
+        with translated(self.path):
+            self._spill = Spill(self.path)
+            with self._engine.begin() as connection:
+                replay_conclusions(connection, self._spill.read())
+                self._attempt_ids = count_attempt_ids(connection)
+            self._spill.reserve()
+            self._seal = Seal.of(self.path)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="ledger-writer", daemon=True)
         self._thread.start()
@@ -67,6 +111,7 @@ class Writer:
         self._jobs.put(None)
         self._thread.join()
         self._engine.dispose()
+        self._spill.close()
 
     def call(
         self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
@@ -83,7 +128,10 @@ class Writer:
     def intend(self, recipient_id: int, run_id: int) -> Future[int]:
         """Record that a request is about to leave; the attempt's id comes once that is on disk."""
         job = Intent(recipient_id, run_id)
-        self._jobs.put(job)
+        if trouble := self._trouble:
+            job.future.set_exception(trouble)
+        else:
+            self._jobs.put(job)
         return job.future
 
     def conclude(self, attempt_id: int, recipient_id: int, outcome: Outcome, *, not_before: str | None) -> Future[None]:
@@ -94,11 +142,10 @@ class Writer:
 
     def _work(self) -> None:
         with self._engine.connect() as connection:
-            attempt_ids = count_attempt_ids(connection)
             while True:
                 jobs = self._gather()
                 for group in _split([job for job in jobs if job is not None]):
-                    self._commit(connection, group, attempt_ids)
+                    self._settle(connection, group)
                 if None in jobs:
                     return
 
@@ -109,37 +156,57 @@ class Writer:
             jobs.append(self._jobs.get())
         return jobs
 
-    def _commit(self, connection: Connection, group: list[_Job], attempt_ids: Iterator[int]) -> None:
+    def _settle(self, connection: Connection, group: list[_Job]) -> None:
+        """Commit a group and tell those who wait; where that fails, each job gets a commit of its own."""
         try:
-            with translated(self.path):
-                self._check_identity()
-                with connection.begin():
-                    results = _run(connection, group, attempt_ids)
+            results = self._commit(connection, group)
         except BaseException as error:  # whatever it is, the one who waits must learn of it
-            self._blame(connection, group, attempt_ids, error)
+            if len(group) > 1:
+                for job in group:
+                    self._settle(connection, [job])
+            elif isinstance(group[0], Conclusion) and isinstance(error, LedgerError):
+                self._insist(connection, group[0], error)
+            else:
+                group[0].future.set_exception(error)
             return
         for job, result in zip(group, results, strict=True):
             job.future.set_result(result)
 
-    def _blame(
-        self, connection: Connection, group: list[_Job], attempt_ids: Iterator[int], error: BaseException
-    ) -> None:
-        """Hand the error to the job that caused it; the others of its group get a commit of their own."""
-        if len(group) == 1:
-            group[0].future.set_exception(error)
-            return
-        for job in group:
-            self._commit(connection, [job], attempt_ids)
+    def _commit(self, connection: Connection, group: list[_Job]) -> list[Any]:
+        if self._trouble and any(isinstance(job, Intent) for job in group):
+            raise self._trouble
+        with translated(self.path):
+            self._check_seal()
+            try:
+                with connection.begin():
+                    return _run(connection, group, self._attempt_ids)
+            finally:
+                self._seal = Seal(self._seal.identity, Seal.of(self.path).content)
 
-    def _check_identity(self) -> None:
-        """Notice a ledger that was swapped or removed: SQLite itself would go on without an error."""
-        if _identify(self.path) != self._identity:
-            raise LedgerError(f"{self.path}: the ledger was replaced or removed while a run was writing to it")
+    def _insist(self, connection: Connection, job: Conclusion, error: LedgerError) -> None:
+        """Try again to write an outcome that is known; when patience ends, leave it to the next run."""
+        self._trouble = error
+        while isinstance(error.__cause__, _PASSING) and self._patience_s > 0:
+            self._patience_s -= _RETRY_S
+            self._wait(_RETRY_S)
+            try:
+                self._commit(connection, [job])
+            except LedgerError as again:
+                error = again
+            else:
+                self._trouble = None
+                job.future.set_result(None)
+                return
+        kept = f"the outcome is kept in {self._spill.path}" if self._spill.add(job) else "the row will be in doubt"
+        job.future.set_exception(LedgerError(f"{error}; {kept}"))
 
-
-def _identify(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_dev, status.st_ino
+    def _check_seal(self) -> None:
+        try:
+            is_intact = Seal.of(self.path) == self._seal
+        except FileNotFoundError:
+            is_intact = False
+        if not is_intact:
+            raise LedgerError(f"{self.path}: something else replaced, removed or wrote to the ledger during a run")
 
 
 def _split(jobs: list[_Job]) -> Iterator[list[_Job]]:
