@@ -30,7 +30,7 @@ IN_AIR_MAX = 8
 PATIENCE_S = 30.0
 HEADER = ("Phone", "First name", "Appointment ID", "Clinic")
 _ROOT = Path(__file__).parent.parent
-_FAST: tuple[Twist, ...] = (partial(lift_limit, IN_AIR_MAX), partial(shorten_silence, 0.3))
+_FAST: tuple[Twist, ...] = (partial(lift_limit, IN_AIR_MAX), partial(shorten_silence, 0.5))
 
 Person = dict[str, str]
 
