@@ -36,7 +36,7 @@ def check(settings: Settings, campaign_path: Path, file: Path | None, sandbox: b
             refused=[_problem(refusal) for refusal in report.refused],
             skipped=[_problem(refusal) for refusal in report.skipped],
             warnings=[_problem(notice) for notice in report.notices],
-            changes=dict(report.changes),
+            changes={**report.changes, State.WITHDRAWN: report.withdrawn},
             seconds_at_limit=report.seconds_at_limit,
         )
     elif not settings.quiet or report.refused:

@@ -66,6 +66,7 @@ def describe_check(report: "CheckReport") -> Iterator[str]:
     ):
         yield from _describe_problems(title, problems)
     changes = [f"{count:,} {change}" for change, count in report.changes.items()]
+    changes += [f"{report.withdrawn:,} gone from the sheet"] if report.withdrawn else []
     if changes:
         yield f"against the ledger: {', '.join(changes)}"
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -16,6 +17,8 @@ from dispatcher.models import Campaign, Notice, Recipient, Refusal, State
 if TYPE_CHECKING:
     from dispatcher.loader import Sheet
 
+_WAITING = (State.PENDING, State.RETRYABLE, State.REFUSED, State.SKIPPED)
+
 
 @dataclass(slots=True)
 class CheckReport:
@@ -28,6 +31,7 @@ class CheckReport:
         skipped: rows left out on purpose.
         notices: what a person should know.
         changes: the sheet against the ledger, in rows.
+        withdrawn: waiting rows of the ledger that are gone from the sheet, and would be withdrawn.
     """
 
     campaign: Campaign
@@ -38,6 +42,7 @@ class CheckReport:
     skipped: list[Refusal] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     changes: Counter[ledger.Change] = field(default_factory=Counter)
+    withdrawn: int = 0
 
     @property
     def seconds_at_limit(self) -> float:
@@ -76,14 +81,37 @@ def check_sheet(
     """
     sheet = open_sheet(campaign, path, today)
     report = CheckReport(campaign, path)
-    for row, change in _compare(campaign.name, sheet, ledger_path):
-        report.rows += 1
-        report.changes[change] += 1
-        _add(report, row, change)
-        if report.rows % 1000 == 0:
-            on_rows(report.rows)
+    with _reading(ledger_path) as connection:
+        waiting = _find_waiting(connection, campaign.name)
+        for row, change in _compare(connection, campaign.name, sheet):
+            report.rows += 1
+            report.changes[change] += 1
+            waiting.discard(row.key)
+            _add(report, row, change)
+            if report.rows % 1000 == 0:
+                on_rows(report.rows)
     report.notices += sheet.notices
+    report.withdrawn = len(waiting)
     return report
+
+
+@contextmanager
+def _reading(ledger_path: Path) -> Iterator[ledger.Connection | None]:
+    """Yield the ledger for reading, None where there is none yet."""
+    if not ledger_path.exists():
+        yield None
+        return
+    with ledger.open_reader(ledger_path) as connection:
+        yield connection
+
+
+def _find_waiting(connection: ledger.Connection | None, name: str) -> set[str | None]:
+    """Return the keys that a load would withdraw unless it sees them in the sheet."""
+    record = ledger.find_campaign(connection, name) if connection else None
+    if connection is None or record is None:
+        return set()
+    # A row without a key is what its sheet said, no identity: nobody misses it.
+    return {row.key for row in ledger.read_rows(connection, record.id, _WAITING) if row.key is not None}
 
 
 def _add(report: CheckReport, row: Recipient | Refusal, change: ledger.Change) -> None:
@@ -97,12 +125,11 @@ def _add(report: CheckReport, row: Recipient | Refusal, change: ledger.Change) -
 
 
 def _compare(
-    name: str, rows: Iterable[Recipient | Refusal], ledger_path: Path
+    connection: ledger.Connection | None, name: str, rows: Iterable[Recipient | Refusal]
 ) -> Iterator[tuple[Recipient | Refusal, ledger.Change]]:
-    if not ledger_path.exists():
+    if connection is None:
         yield from ((row, ledger.Change.NEW) for row in rows)
-        return
-    with ledger.open_reader(ledger_path) as connection:
+    else:
         yield from ledger.classify_changes(connection, name, rows)
 
 
