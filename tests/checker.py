@@ -47,13 +47,10 @@ def image_of(ledger_path: Path) -> Iterator[sqlite3.Connection]:
 def read_rows(ledger_path: Path) -> list[LedgerRow]:
     """Return every row of a ledger that holds one campaign; none where there is no ledger yet."""
     with image_of(ledger_path) as connection:
-        if not connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'recipients'").fetchone()[0]:
+        if not connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'v_recipients'").fetchone()[0]:
             return []
-        query = """
-            SELECT r.key, r.row_number, r.to_number, r.state, r.reason, r.in_sheet,
-                   (SELECT count(*) FROM attempts a WHERE a.recipient_id = r.id)
-            FROM recipients r JOIN campaigns c ON c.id = r.campaign_id ORDER BY r.row_number"""
-        return [LedgerRow(*row) for row in connection.execute(query)]
+        query = "SELECT key, row_number, to_number, state, reason, in_sheet, attempts FROM v_recipients"
+        return [LedgerRow(*row) for row in connection.execute(f"{query} ORDER BY row_number")]
 
 
 def keys_in(ledger_path: Path, state: str) -> set[str]:

@@ -73,10 +73,10 @@ def _live(argv: Sequence[str], twists: Sequence[Twist], out: Path, environment: 
     sys.stderr = os.fdopen(2, "w", encoding="utf-8", buffering=1, closefd=False)
     os.environ.clear()
     os.environ.update(environment)
-    from dispatcher.cli import main
-
     for twist in twists:
         twist()
+    from dispatcher.cli import main
+
     code = main(argv)
     sys.stdout.flush()
     sys.exit(code)
@@ -133,7 +133,7 @@ def _read(path: Path) -> str:
 
 
 @dataclass
-class Desk:
+class Scene:
     """A folder with a campaign, its sheet, its ledger, and a judge that plays AI Studio.
 
     Attributes:
@@ -181,7 +181,7 @@ class Desk:
         return read_journal(self.journal_path)
 
     @contextlib.contextmanager
-    def judged(self) -> Iterator["Desk"]:
+    def judged(self) -> Iterator["Scene"]:
         """Run the judge in a process of its own, and write the campaign that sends to it."""
         arguments = [sys.executable, "-m", "tests.judge", str(self.journal_path), "--latency", str(self.latency_s)]
         arguments += ["--script", json.dumps(self.script)]

@@ -1,6 +1,11 @@
 """Loaded once into the process that forks the runs of the proof: the program with all its libraries."""
 
-import dispatcher.cli
+import gc
+
+import phonenumbers
+
+import dispatcher.cli.live
+import dispatcher.cli.sending
 import dispatcher.export
 import dispatcher.loader
 import dispatcher.pipeline
@@ -9,3 +14,6 @@ import tests.drive
 import tests.twists
 
 __all__ = ["dispatcher", "tests"]
+
+phonenumbers.is_valid_number(phonenumbers.parse("+447700900000"))  # a country's rules are loaded at its first number
+gc.freeze()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.checker import keys_in
-from tests.drive import CANARY_KEY, Desk, make_people
+from tests.drive import CANARY_KEY, Scene, make_people
 from tests.syscalls import TRACED, Disk, read_trace
 from tests.twists import lift_limit, witness_intents
 
@@ -32,7 +32,7 @@ def strace_trouble() -> str:
 TROUBLE = strace_trouble()
 
 
-def send_under_strace(desk: Desk, trace_path: Path) -> str:
+def send_under_strace(scene: Scene, trace_path: Path) -> str:
     """Run the program as people do, every call that writes, syncs or sends noted; return what it printed."""
     command = [
         "strace",
@@ -47,7 +47,7 @@ def send_under_strace(desk: Desk, trace_path: Path) -> str:
         "-o",
         str(trace_path),
     ]
-    command += [sys.executable, "-m", "dispatcher", "send", str(desk.campaign_path), "--json"]
+    command += [sys.executable, "-m", "dispatcher", "send", str(scene.campaign_path), "--json"]
     environment = {**os.environ, "DISPATCHER_API_KEY": CANARY_KEY}
     ran = subprocess.run(command, check=False, capture_output=True, text=True, env=environment, timeout=60)
     assert ran.returncode == 0, ran.stderr
@@ -61,7 +61,7 @@ def keys_on_disk(disk: Disk, ledger_path: Path, folder: Path, state: str) -> set
     return keys_in(image_path, state)
 
 
-def unsynced(desk: Desk, trace_path: Path, folder: Path) -> Iterator[str]:
+def unsynced(scene: Scene, trace_path: Path, folder: Path) -> Iterator[str]:
     """Yield each request that left, and each row that was told as done, before the disk had it."""
     disk = Disk()
     for call in read_trace(trace_path):
@@ -71,22 +71,22 @@ def unsynced(desk: Desk, trace_path: Path, folder: Path) -> Iterator[str]:
         if call.data.startswith(b"POST "):
             key = re.search(rb'"KEY","value":"([^"]+)"', call.data)
             assert key, "the request's body leaves apart from its head: look for the key there"
-            if key[1].decode() not in keys_on_disk(disk, desk.ledger_path, folder, "sending"):
+            if key[1].decode() not in keys_on_disk(disk, scene.ledger_path, folder, "sending"):
                 yield f"the request of {key[1]!r} left before its intent was on disk"
         elif b'"type": "row"' in call.data:
             told = f"A-{json.loads(call.data)['row'] - 2}"
-            if told not in keys_on_disk(disk, desk.ledger_path, folder, "accepted"):
+            if told not in keys_on_disk(disk, scene.ledger_path, folder, "accepted"):
                 yield f"{told} was told as done before its outcome was on disk"
 
 
 @pytest.mark.skipif(bool(TROUBLE), reason=TROUBLE)
 def test_every_intent_is_on_disk_before_its_first_byte_leaves(tmp_path: Path) -> None:
     """Had the power failed as any request left, the ledger would know of it; and of each row told as done."""
-    desk = Desk(tmp_path, latency_s=0.7)
+    scene = Scene(tmp_path, latency_s=0.7)
     trace_path = tmp_path / "trace.txt"
-    with desk.judged():
-        desk.write_sheet(make_people(PEOPLE))
-        told = send_under_strace(desk, trace_path)
+    with scene.judged():
+        scene.write_sheet(make_people(PEOPLE))
+        told = send_under_strace(scene, trace_path)
 
     assert told.count('"type": "row"') == PEOPLE
     calls = [call for call in read_trace(trace_path) if call.is_start]
@@ -94,20 +94,20 @@ def test_every_intent_is_on_disk_before_its_first_byte_leaves(tmp_path: Path) ->
     assert sum(b'"type": "row"' in call.data for call in calls) == PEOPLE
     folder = tmp_path / "images"
     folder.mkdir()
-    assert list(unsynced(desk, trace_path, folder)) == []
-    desk.judge(0)
+    assert list(unsynced(scene, trace_path, folder)) == []
+    scene.judge(0)
 
 
 def test_a_stranger_reads_the_intent_before_the_first_byte_leaves(tmp_path: Path) -> None:
     """Where no system calls can be watched: the intent is committed in the file when the headers may leave."""
-    desk = Desk(tmp_path)
+    scene = Scene(tmp_path)
     witness_path = tmp_path / "witness.txt"
-    with desk.judged():
-        desk.write_sheet(make_people(10))
+    with scene.judged():
+        scene.write_sheet(make_people(10))
 
-        code = desk.run(
-            "send", twists=[partial(lift_limit, 1), partial(witness_intents, desk.ledger_path, witness_path)]
+        code = scene.run(
+            "send", twists=[partial(lift_limit, 1), partial(witness_intents, scene.ledger_path, witness_path)]
         )
 
         assert witness_path.read_text().splitlines() == [f"1 {number}" for number in range(10)]
-        desk.judge(code)
+        scene.judge(code)

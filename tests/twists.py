@@ -155,3 +155,18 @@ def reboot() -> None:
 def loop_or_wall(kind: Literal["wall"]) -> None:
     """Break the program on purpose: let the event loop, and with it all pacing, follow the wall clock."""
     replace("asyncio:BaseEventLoop", "time", lambda self: time.time())
+
+
+def act_before_call(module: str, name: str, action: Callable[[], object]) -> None:
+    """Do something the first time ``name`` is called, as when a person saves the sheet at that moment."""
+    is_done = False
+    original: Any = None
+
+    def called(*args: Any, **kwargs: Any) -> Any:
+        nonlocal is_done
+        if not is_done:
+            is_done = True
+            action()
+        return original(*args, **kwargs)
+
+    original = replace(module, name, called)
