@@ -51,7 +51,7 @@ def _run_and_kill(scene: Scene, moments: random.Random) -> set[str]:
 
 @pytest.mark.parametrize("hostile", [False, True], ids=["friendly", "hostile"])
 def test_kill_at_random_moments(tmp_path: Path, hostile: bool) -> None:
-    """Forty kills, half of each kind, leave no duplicate and no loss, and no more doubt than there were requests in the air."""
+    """Forty kills leave no duplicate and no loss, and no more doubt than there were requests in the air."""
     figures = kill_until_done(tmp_path, seed=20261122, people=400, kills=20, hostile=hostile)
 
     assert figures.kills == 20

@@ -37,6 +37,7 @@ for _command in (
     reading.show,
     deciding.resolve,
     reading.export,
+    deciding.limit,
     sending.sandbox,
 ):
     dispatcher.add_command(_command)

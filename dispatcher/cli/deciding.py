@@ -1,5 +1,7 @@
-"""Commands by which a person decides what the program cannot know: resolve."""
+"""Commands by which a person tells what the program cannot know: resolve, limit."""
 
+import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +69,43 @@ def _decide(path: Path, recipient_ids: list[int], state: State) -> int:
         lock.acquire()
         with ledger.Writer(path, sandbox=None) as writer:
             return writer.call(ledger.resolve, recipient_ids, state).result()
+
+
+@click.command()
+@click.argument("agent", required=False)
+@click.argument("sessions_per_second", required=False, type=click.Choice(["1", "3", "5"]))
+@click.option("--at", "changed_at", type=click.DateTime(["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S"]), help="Local time.")
+@shared_options
+@click.pass_obj
+def limit(settings: Settings, agent: str | None, sessions_per_second: str | None, changed_at: datetime | None) -> int:
+    """Show each agent's limit and warm-up; with AGENT and a number, record a change."""
+    path = settings.find_ledger()
+    if agent and sessions_per_second:
+        now = datetime.now().astimezone()
+        moment = changed_at.astimezone() if changed_at else now
+        if moment > now:
+            raise UsageError(f"--at {moment:%Y-%m-%d %H:%M}: lies in the future; record the change once it is made")
+        with ledger.RunLock(path) as lock:
+            lock.acquire()
+            with ledger.Writer(path, sandbox=None) as writer:
+                writer.call(ledger.set_limit, agent.lower(), int(sessions_per_second), moment).result()
+    with ledger.open_reader(path) as connection:
+        known = [one for one in ledger.list_agents(connection) if agent is None or one.scope == agent.lower()]
+    if agent and not known:
+        raise UsageError(f"{path}: no agent {agent}; `dispatcher limit` lists the agents it knows")
+    if settings.json:
+        print_json(agents=[_agent_as_json(one) for one in known])
+    else:
+        for one in known:
+            print_lines(words.describe_agent(one))
+    return ExitCode.OK
+
+
+def _agent_as_json(agent: ledger.AgentRecord) -> dict[str, Any]:
+    return {
+        "agent": agent.scope,
+        "sessions_per_second": agent.limit,
+        "changed_at": agent.changed_at,
+        "warm_up_left_s": round(words.warm_up_left(agent), 1),
+        "learnt": json.loads(agent.learnt) if agent.learnt else None,
+    }

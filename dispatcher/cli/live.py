@@ -184,7 +184,7 @@ class TextView:
             self._progress.start()
             self._task = self._progress.add_task(text, total=total, rate="")
         elapsed_s = self._progress.tasks[0].elapsed or 0
-        rate = f"{completed / elapsed_s:.1f}/s" if total and elapsed_s > 1 else ""
+        rate = f"{(completed - 1) / elapsed_s:.1f}/s" if total and elapsed_s > 1 else ""
         if total and self._progress.tasks[0].total is None:
             self._progress.reset(self._task, total=total)
         self._progress.update(self._task, description=text, total=total, completed=completed, rate=rate)

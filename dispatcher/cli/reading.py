@@ -96,7 +96,12 @@ def status(settings: Settings, campaign_path: Path | None, sandbox: bool) -> int
         if campaign and not chosen:
             raise LedgerError(f"{path}: {campaign.name!r} was never sent; `dispatcher send` loads it")
         stand = [
-            (record, ledger.count_states(connection, record.id), ledger.last_run(connection, record.id))
+            (
+                record,
+                ledger.count_states(connection, record.id),
+                ledger.last_run(connection, record.id),
+                ledger.find_agent(connection, record.agent_id),
+            )
             for record in chosen
         ]
     if settings.json:
@@ -108,14 +113,15 @@ def status(settings: Settings, campaign_path: Path | None, sandbox: bool) -> int
                     "states": states,
                     "loaded_at": record.loaded_at,
                     "last_run": run,
+                    "warm_up_left_s": round(words.warm_up_left(agent), 1) if agent else 0.0,
                     "next": words.next_step(states),
                 }
-                for record, states, run in stand
+                for record, states, run, agent in stand
             ]
         )
     else:
-        for record, states, run in stand:
-            print_lines(words.describe_status(record, states, run))
+        for story in stand:
+            print_lines(words.describe_status(*story))
     return ExitCode.OK
 
 

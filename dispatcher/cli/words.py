@@ -1,12 +1,13 @@
 """Reports in words, as someone in operations reads them."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dispatcher.ledger import CampaignRecord, Doubt, RowRecord
+from dispatcher.ledger import AgentRecord, CampaignRecord, Doubt, RowRecord
 from dispatcher.models import Notice, Refusal, State, format_duration, mask_digits
 
 if TYPE_CHECKING:  # the pipeline is heavy, and `status` does not need it
@@ -123,14 +124,41 @@ def _describe_states(states: Mapping[State, int]) -> list[str]:
 
 
 def describe_status(
-    campaign: CampaignRecord, states: Mapping[State, int], run: Mapping[str, Any] | None
+    campaign: CampaignRecord,
+    states: Mapping[State, int],
+    run: Mapping[str, Any] | None,
+    agent: AgentRecord | None,
 ) -> Iterator[str]:
     """Yield where a campaign stands and what to do next."""
     yield f"{campaign.name}: {rows(sum(states.values()))}, loaded {local_time(campaign.loaded_at)}"
     yield from _describe_states(states)
+    if agent is not None and (left_s := warm_up_left(agent)) > 0:
+        yield f"  agent {agent.scope} is warming up: sending can begin in {format_duration(left_s)}"
     if run is not None:
         yield f"  last run {describe_run(run)}"
     yield f"  next: {next_step(states)}"
+
+
+def warm_up_left(agent: AgentRecord) -> float:
+    """Return the seconds an agent still has to wait after its limit changed."""
+    from dispatcher.limiter import warm_up_left_s  # brings asyncio along
+
+    return 0.0 if agent.elapsed_s is None else warm_up_left_s(warm_up_s=agent.warm_up_s, elapsed_s=agent.elapsed_s)
+
+
+def describe_agent(agent: AgentRecord) -> Iterator[str]:
+    """Yield an agent's limit, since when, when it is or was warm, and what pacing learnt."""
+    since = "as for every agent" if agent.changed_at is None else f"since {local_time(agent.changed_at)}"
+    yield f"{agent.scope}: {agent.limit} a second, {since}"
+    if agent.changed_at is not None:
+        warm_at = datetime.fromisoformat(agent.changed_at) + timedelta(seconds=agent.warm_up_s)
+        left_s = warm_up_left(agent)
+        tense = f"will be warm in {format_duration(left_s)}, at" if left_s else "warm since"
+        yield f"  {tense} {warm_at.astimezone():%Y-%m-%d %H:%M:%S}"
+    learnt = json.loads(agent.learnt) if agent.learnt else {}
+    if learnt.get("samples"):
+        least_ms, typical_ms = learnt["least_s"] * 1000, learnt["typical_s"] * 1000
+        yield f"  learnt: answers take {typical_ms:.0f} ms, at least {least_ms:.0f} ms ({learnt['samples']} answers)"
 
 
 def describe_run(run: Mapping[str, Any]) -> str:

@@ -8,7 +8,15 @@ may do is a function of this room that takes a connection: ``writer.call(load_sh
 
 from sqlalchemy import Connection
 
-from dispatcher.ledger.agents import AgentRecord, keep_learnt, note_limit, seconds_since_last_attempt
+from dispatcher.ledger.agents import (
+    AgentRecord,
+    find_agent,
+    keep_learnt,
+    list_agents,
+    note_limit,
+    seconds_since_last_attempt,
+    set_limit,
+)
 from dispatcher.ledger.decisions import Doubt, list_in_doubt, resolve, retry, sweep_dead_run
 from dispatcher.ledger.file import open_reader, remove_sandbox_ledger, utc_text
 from dispatcher.ledger.load import Change, LoadReport, classify_changes, is_loaded, load_sheet
@@ -47,6 +55,7 @@ __all__ = [
     "count_open_problems",
     "count_states",
     "end_run",
+    "find_agent",
     "find_campaign",
     "find_due",
     "find_retryable",
@@ -54,6 +63,7 @@ __all__ = [
     "is_loaded",
     "keep_learnt",
     "last_run",
+    "list_agents",
     "list_campaigns",
     "list_in_doubt",
     "load_sheet",
@@ -68,6 +78,7 @@ __all__ = [
     "resolve",
     "retry",
     "seconds_since_last_attempt",
+    "set_limit",
     "sweep_dead_run",
     "utc_text",
     "withdraw_vanished",

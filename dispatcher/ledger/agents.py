@@ -8,11 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from dispatcher.ledger.file import utc_now
 from dispatcher.ledger.schema import agents, attempts
 
 LIMIT_OF_AN_UNKNOWN_AGENT = 1
 """The vendor's page: "We currently only allow one session per second" until more is asked for."""
+
+WARM_UP_S = 300.0
+"""The vendor's page: "wait for about 5 minutes" once a raised limit is confirmed and the agents are published."""
 
 _BOOT_ID_PATH = Path("/proc/sys/kernel/random/boot_id")
 
@@ -21,32 +23,65 @@ _BOOT_ID_PATH = Path("/proc/sys/kernel/random/boot_id")
 class AgentRecord:
     """One agent, or one API key where the limit is counted by key.
 
-    ``elapsed_s`` is the time since the limit changed, None when it never did; ``learnt`` is what an
-    earlier run learnt about pacing, as the limiter wrote it.
+    Attributes:
+        scope: the agent's id, or ``api_key:`` and a hash.
+        limit: sessions per second.
+        changed_at: when that became the limit, None when it never changed.
+        elapsed_s: seconds since then, None when it never changed.
+        warm_up_s: how long a changed limit holds sending.
+        learnt: what earlier runs learnt about pacing, as the limiter wrote it.
     """
 
     scope: str
     limit: int
     changed_at: str | None
     elapsed_s: float | None
+    warm_up_s: float
     learnt: str
 
 
-def note_limit(connection: Connection, scope: str, limit: int) -> AgentRecord:
+def note_limit(connection: Connection, scope: str, limit: int, *, warm_up_s: float = WARM_UP_S) -> AgentRecord:
     """Record the limit a campaign states; a limit other than the known one starts the warm-up clock."""
-    row = connection.execute(select(agents).where(agents.c.scope == scope)).first()
-    if row is None:
+    if find_agent(connection, scope) is None:
         connection.execute(insert(agents).values(scope=scope, sessions_per_second=LIMIT_OF_AN_UNKNOWN_AGENT))
-        row = connection.execute(select(agents).where(agents.c.scope == scope)).one()
-    if row.sessions_per_second != limit:
-        _set_clock(connection, scope, elapsed_s=0)
-        changes = {"sessions_per_second": limit, "changed_at": utc_now(), "learnt": ""}
-        connection.execute(update(agents).where(agents.c.scope == scope).values(**changes))
-        row = connection.execute(select(agents).where(agents.c.scope == scope)).one()
-    elapsed_s = _elapsed_s(row)
-    if elapsed_s is not None and row.boot_id != _boot_id():
-        _set_clock(connection, scope, elapsed_s=elapsed_s)
-    return AgentRecord(scope, row.sessions_per_second, row.changed_at, elapsed_s, row.learnt)
+    if _one(connection, scope).limit != limit:
+        set_limit(connection, scope, limit, datetime.now(UTC))
+    record = _one(connection, scope)
+    change = {"warm_up_s": warm_up_s} | _clock(record.elapsed_s or 0.0)  # from here on this boot's clock counts
+    connection.execute(update(agents).where(agents.c.scope == scope).values(**change))
+    return record
+
+
+def set_limit(connection: Connection, scope: str, limit: int, changed_at: datetime) -> None:
+    """Record that an agent's limit changed, now or at an earlier moment, which starts its warm-up clock."""
+    if find_agent(connection, scope) is None:
+        connection.execute(insert(agents).values(scope=scope, sessions_per_second=limit))
+    elapsed_s = max(0.0, (datetime.now(UTC) - changed_at).total_seconds())
+    change = {"sessions_per_second": limit, "changed_at": utc_text(changed_at), "learnt": ""} | _clock(elapsed_s)
+    connection.execute(update(agents).where(agents.c.scope == scope).values(**change))
+
+
+def _clock(elapsed_s: float) -> dict[str, str | float]:
+    return {"boot_id": _boot_id(), "boot_clock_s": _boot_clock_s() - elapsed_s}
+
+
+def list_agents(connection: Connection) -> list[AgentRecord]:
+    """Return every agent the ledger knows, by its name."""
+    return [_record(row) for row in connection.execute(select(agents).order_by(agents.c.scope))]
+
+
+def find_agent(connection: Connection, scope: str) -> AgentRecord | None:
+    """Return one agent, None when the ledger never saw it."""
+    row = connection.execute(select(agents).where(agents.c.scope == scope)).first()
+    return _record(row) if row else None
+
+
+def _one(connection: Connection, scope: str) -> AgentRecord:
+    return _record(connection.execute(select(agents).where(agents.c.scope == scope)).one())
+
+
+def _record(row: Row[Any]) -> AgentRecord:
+    return AgentRecord(row.scope, row.sessions_per_second, row.changed_at, _elapsed_s(row), row.warm_up_s, row.learnt)
 
 
 def keep_learnt(connection: Connection, scope: str, learnt: str) -> None:
@@ -71,11 +106,6 @@ def _elapsed_s(row: Row[Any]) -> float | None:
     if row.boot_id and row.boot_id == _boot_id():
         return max(0.0, _boot_clock_s() - float(row.boot_clock_s))
     return max(0.0, _seconds_since(row.changed_at))
-
-
-def _set_clock(connection: Connection, scope: str, *, elapsed_s: float) -> None:
-    clock = {"boot_id": _boot_id(), "boot_clock_s": _boot_clock_s() - elapsed_s}
-    connection.execute(update(agents).where(agents.c.scope == scope).values(**clock))
 
 
 def _seconds_since(moment: str) -> float:

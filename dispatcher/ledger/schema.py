@@ -138,6 +138,7 @@ agents = Table(
     Column("changed_at", String(24)),
     Column("boot_id", Text, nullable=False, server_default=""),
     Column("boot_clock_s", Float, nullable=False, server_default="0"),
+    Column("warm_up_s", Float, nullable=False, server_default="300"),
     Column("learnt", Text, nullable=False, server_default=""),
 )
 

@@ -260,7 +260,7 @@ class _Run:
         for queue in queues:
             queue.halt = Halt(halt)
         agent = queues[0].campaign.agent
-        record = await written(self._writer.call(ledger.note_limit, scope, agent.limit))
+        record = await written(self._writer.call(ledger.note_limit, scope, agent.limit, warm_up_s=agent.warm_up_s))
         if self._order.warm_up and not self._order.sandbox and record.elapsed_s is not None:
             left_s = warm_up_left_s(warm_up_s=agent.warm_up_s, elapsed_s=record.elapsed_s)
             await self._hold(agent.id, agent.limit, left_s, halt)
