@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from dispatcher.ledger.file import utc_text
 from dispatcher.ledger.schema import agents, attempts
 
 LIMIT_OF_AN_UNKNOWN_AGENT = 1
