@@ -13,6 +13,8 @@ _DIRECTIVES = re.compile(r"%(-?[dmHIMSjy]|[aAbBpY%])|%")
 _ISO_VALUE = re.compile(r"(?P<date>\d{4}-\d\d-\d\d)?(?:(?:^|[ T])(?P<time>\d\d:\d\d(?::\d\d(?:\.\d+)?)?))?")
 _TOKEN = re.compile(r"\{\{|\}\}|\{(?P<inside>[^{}]*)\}|[{}]")
 _DATE_DIRECTIVES = set("dmjyaAbBY")
+# Each directive that shows a name, and the Unicode pattern of that name within a date (UTS 35).
+_NAME_PATTERNS = {"%B": "MMMM", "%b": "MMM", "%A": "EEEE", "%a": "EEE", "%p": "a"}
 _TIME_DIRECTIVES = set("HIMSp")
 
 
@@ -42,18 +44,20 @@ class Text:
         """The placeholders in the order they stand in the text."""
         return tuple(part for part in self.parts if isinstance(part, Placeholder))
 
-    def fill(self, values: Mapping[str, str]) -> str:
+    def fill(self, values: Mapping[str, str], *, locale: str = "en") -> str:
         """Return the text with every placeholder replaced by its value.
 
         Args:
             values: the row's cells by folded column name, built-ins included.
+            locale: the language of month and day names, as WhatsApp writes it: ``de``, ``pt_BR``.
 
         Raises:
             KeyError: a column is missing (its ``args[0]`` is the folded name).
-            ValueError: a format was asked for and the value is no ISO date or time.
+            ValueError: a format was asked for and the value is no ISO date or time, or the locale is unknown.
         """
         return "".join(
-            part if isinstance(part, str) else format_value(values[part.key], part.format) for part in self.parts
+            part if isinstance(part, str) else format_value(values[part.key], part.format, locale=locale)
+            for part in self.parts
         )
 
 
@@ -94,11 +98,12 @@ def _parse_placeholder(inside: str, source: str) -> Placeholder:
     return Placeholder(" ".join(column.split()), fold(column), form)
 
 
-def format_value(value: str, form: str) -> str:
+def format_value(value: str, form: str, *, locale: str = "en") -> str:
     """Return ``value`` as ``form`` asks; without a form the value stays as it is.
 
     Raises:
-        ValueError: the value is no ISO date or time, or lacks the part the form shows.
+        ValueError: the value is no ISO date or time, or lacks the part the form shows, or nobody knows the
+            names of months and days in ``locale``.
     """
     if not form:
         return value
@@ -112,4 +117,27 @@ def format_value(value: str, form: str) -> str:
         raise ValueError(f"{value!r} holds no time of day")
     day = date.fromisoformat(match["date"] or "1900-01-01")
     moment = time.fromisoformat(match["time"] or "00:00")
-    return datetime.combine(day, moment).strftime(form)
+    named = _name_parts(datetime.combine(day, moment), form, locale)
+    return datetime.combine(day, moment).strftime(named)
+
+
+def _name_parts(moment: datetime, form: str, locale: str) -> str:
+    """Replace the directives for names by the names in the language of ``locale``."""
+    if locale.partition("_")[0] == "en" or not any(name in form for name in _NAME_PATTERNS):
+        return form
+    from babel import UnknownLocaleError
+    from babel.dates import format_datetime
+
+    try:
+        if not locale:
+            raise UnknownLocaleError(locale)  # babel would take the language of this machine
+        return _DIRECTIVES.sub(
+            lambda match: (
+                format_datetime(moment, _NAME_PATTERNS[match.group()], locale=locale).replace("%", "%%")
+                if match.group() in _NAME_PATTERNS
+                else match.group()
+            ),
+            form,
+        )
+    except (UnknownLocaleError, ValueError) as error:
+        raise ValueError(f"{locale!r} is no language whose months are known; write for example de or pt_BR") from error

@@ -214,11 +214,14 @@ EXAMPLES = _examples()
 
 @st.composite
 def plain_texts(draw: st.DrawFn) -> str:
-    """Digits of any country: real ones, real ones with some digits changed, and random ones."""
+    """Numbers of any country: real ones, some with digits changed, some with separators."""
     text = draw(st.sampled_from(EXAMPLES))[1:]
     for _ in range(draw(st.integers(0, 4))):
         place = draw(st.integers(0, len(text)))
         text = text[:place] + draw(st.text("0123456789", max_size=2)) + text[place + draw(st.integers(0, 2)) :]
+    for _ in range(draw(st.integers(0, 3))):
+        place = draw(st.integers(0, len(text)))
+        text = text[:place] + draw(st.sampled_from(" ()-")) + text[place:]
     return draw(st.sampled_from(["", "+"])) + text
 
 

@@ -23,6 +23,10 @@ _MAX_MERGED = 10_000
 _BLOCK_BYTES = 1 << 20
 _HIDDEN_ROW = re.compile(rb"<(?:\w+:)?row\s[^>]*(?:hidden\s*=\s*[\"'](?:1|true)|\sht\s*=\s*[\"']0[\"'])")
 _MERGED = re.compile(rb"<(?:\w+:)?mergeCell\s[^>]*ref\s*=\s*[\"']([A-Z]{1,3}\d{1,7}:[A-Z]{1,3}\d{1,7})[\"']")
+# In any other encoding a document type could be spelt in bytes nobody looks for.
+_UTF_8_START = re.compile(
+    rb"(?i)(?:\xef\xbb\xbf)?\s*(?:<\?xml(?![^>]*encoding)|<\?xml[^>]*encoding=[\"']utf-8[\"']|<[a-z])"
+)
 _DECLARATION = re.compile(rb"<!(?:DOCTYPE|ENTITY)")
 
 # What openpyxl and the libraries below it raise when they meet a file nobody's Excel has written.
@@ -85,18 +89,21 @@ def _find_limit(name: str) -> int:
 
 
 def scan_sheet(archive: zipfile.ZipFile, part: str) -> SheetScan:
-    """Look through the raw XML of a worksheet for hidden rows and merged cells, without parsing it.
+    """Look through the raw XML of a worksheet for hidden rows, merged cells and entities, without parsing it.
 
     Raises:
-        SheetError: the XML declares entities.
+        DefusedXmlException: the XML declares entities.
     """
-    may_hide_rows, merged = False, []
+    may_hide_rows, is_utf_8, merged = False, None, []
     for block in _read_blocks(archive, part):
+        is_utf_8 = _UTF_8_START.match(block) is not None if is_utf_8 is None else is_utf_8
         if _DECLARATION.search(block):
             raise DefusedXmlException(part)
         may_hide_rows = may_hide_rows or _HIDDEN_ROW.search(block) is not None
         merged += _MERGED.findall(block)
-    return SheetScan(may_hide_rows, tuple(_read_range(place.decode()) for place in merged[:_MAX_MERGED]))
+    return SheetScan(
+        may_hide_rows, bool(is_utf_8), tuple(_read_range(place.decode()) for place in merged[:_MAX_MERGED])
+    )
 
 
 def _read_range(place: str) -> tuple[int, int, int, int]:

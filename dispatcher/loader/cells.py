@@ -14,7 +14,8 @@ _EDGE_MARKS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u206
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _LINE_BREAK = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]")
 _UNTIDY = re.compile(
-    "[\x01-\x1f\x7f-\xa0\u1680\u2000-\u200b\u200e\u200f\u2028-\u202f\u205f-\u2069\u3000\ufeff]|  |\x00 | \x00|\\A | \\Z"
+    "[\x01-\x1f\x7f-\xa0\u1680\u2000-\u200b\u200e\u200f\u2028-\u202f\u205f-\u2069\u3000\ufeff]"
+    '|  |\x00 | \x00|\\A | \\Z|="'
 )
 
 
@@ -46,6 +47,8 @@ def tidy_text(text: str) -> TidyText:
             visible,
             fault=f"holds the control character U+{ord(control.group()):04X}: delete it or retype the cell",
         )
+    if text.startswith('="') and text.endswith('"') and len(text) > 2:
+        text = text[2:-1]  # how exports keep Excel from turning a text into a number
     composed = unicodedata.normalize("NFC", text)
     seen = _INVISIBLE.sub("", composed.strip().strip(_EDGE_MARKS))
     return TidyText(" ".join(seen.split()), _describe_change(composed, seen.strip()))

@@ -9,6 +9,7 @@ and 12 MiB against 2.0 s and 83 MiB in chunks).
 
 import codecs
 import csv
+import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -19,6 +20,7 @@ from dispatcher.loader.rows import MAX_ROWS, Row, Table
 _BLOCK_BYTES = 1 << 20
 _MAX_LINE_CHARACTERS = 1 << 20
 _DELIMITERS = ",;\t|"
+_LIKE_A_PHONE = re.compile(r"\d[\d ().-]{5,}\d")
 _CANDIDATE_ENCODINGS = {"cp1252": "Western", "cp1250": "Central European", "cp1254": "Turkish"}
 
 
@@ -146,6 +148,9 @@ def _read_rows(path: Path, encoding: str, delimiter: str, skipped_lines: int) ->
             for row_number, cells in enumerate(reader, start=1):
                 if row_number > MAX_ROWS:
                     raise SheetError(f"{path.name}: has more than {MAX_ROWS:,} rows; split it")
+                if reader.line_num > line_number + 1 and _holds_rows(cells, delimiter):
+                    where = f"{path.name}, row {row_number} (line {line_number + skipped_lines + 1} of the file)"
+                    raise SheetError(f'{where}: a quote (") opened here swallows rows below it; close or remove it')
                 yield Row(row_number, cells)
                 line_number = reader.line_num
         except csv.Error as error:
@@ -153,6 +158,19 @@ def _read_rows(path: Path, encoding: str, delimiter: str, skipped_lines: int) ->
     after = path.stat()
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise SheetError(f"{path.name}: changed while it was read; wait until it is complete, then try again")
+
+
+def _holds_rows(cells: list[str], delimiter: str) -> bool:
+    """Return whether a cell has a line with a phone number and as many delimiters as a whole row.
+
+    That is what is left when a quote was not closed and a later one closed it; the people in between would
+    be missing without a word.
+    """
+    return any(
+        line.count(delimiter) >= len(cells) - 1 > 0 and _LIKE_A_PHONE.search(line)
+        for cell in cells
+        for line in cell.splitlines()[1:]
+    )
 
 
 def _explain_csv_error(path: Path, error: csv.Error, row_number: int, line_number: int) -> SheetError:

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from dispatcher.loader.excel_cells import format_time
@@ -30,9 +31,18 @@ def find_date_columns(texts: Iterable[Text]) -> frozenset[str]:
     return frozenset(placeholder.key for text in texts for placeholder in text.placeholders if placeholder.format)
 
 
+@lru_cache(maxsize=4096)  # the same days and times come again and again
 def is_iso(text: str) -> bool:
     """Return whether ``text`` needs no reading: an ISO date or time, or nothing."""
-    return not text or _ISO.fullmatch(text) is not None
+    if not text:
+        return True
+    if not _ISO.fullmatch(text):
+        return False
+    try:
+        datetime.fromisoformat(text if "-" in text else f"2000-01-01 {text}")
+    except ValueError:
+        return False
+    return True
 
 
 def read_date(text: str, *, day_first: bool | None = None) -> DateText:

@@ -10,7 +10,7 @@ from dispatcher.loader.header import BUILT_IN, Header, wanted_columns
 from dispatcher.loader.phone_numbers import Number, read_number
 from dispatcher.loader.rows import Note, Row
 from dispatcher.models import Campaign, Notice, mask_digits
-from dispatcher.placeholders import Text
+from dispatcher.placeholders import Placeholder, Text
 
 
 @dataclass(slots=True)
@@ -38,6 +38,12 @@ class Draft:
     key_column: str = ""
 
 
+def is_one_column(text: Text) -> bool:
+    """Return whether ``text`` is nothing but one placeholder without a format."""
+    (first, *rest) = text.parts or ("",)
+    return isinstance(first, Placeholder) and not first.format and not rest
+
+
 class Drafter:
     """Drafts the rows of one sheet; counts what is to be said once per column.
 
@@ -57,6 +63,7 @@ class Drafter:
         self._day_first = None if order is None else order == "day_first"
         self._once: dict[tuple[str, str], tuple[Notice, int]] = {}
         self.to_columns = [placeholder.key for placeholder in self._rules.to.placeholders]
+        self._only_to_column = self.to_columns[0] if is_one_column(self._rules.to) else ""
         self.key_columns = [
             placeholder.key for placeholder in self._rules.key.placeholders if placeholder.key not in BUILT_IN
         ]
@@ -125,7 +132,8 @@ class Drafter:
 
     def identify(self, draft: Draft) -> None:
         """Read the number and build the key, as far as that is possible."""
-        text = self._fill(self._rules.to, draft.values)
+        only = self._only_to_column
+        text = draft.values[only] if only else self._fill(self._rules.to, draft.values)
         if not text.strip():
             draft.to_reason = "the cell is empty: fill in a phone number or delete the row"
             return

@@ -2,13 +2,18 @@
 
 openpyxl's own row iterator keeps neither whether a row is hidden nor whether a formula was ever calculated,
 and it trusts the size a sheet claims to have. ``_SheetParser`` takes the same parser underneath it and keeps
-all of that in the same single pass; it is no slower than openpyxl alone.
+all of that in the same single pass.
+
+openpyxl parses XML through defusedxml, whose parser is written in Python. Entities cannot exist without a
+document type, and ``scan_sheet`` has looked through every byte of a worksheet for one; where it was sure, the
+worksheet alone goes through the interpreter's own parser, which takes a quarter of the time.
 """
 
 import warnings
 import weakref
+import xml.etree.ElementTree as ET
 from collections.abc import Generator, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,7 +23,7 @@ from openpyxl.styles.numbers import BUILTIN_FORMATS
 from openpyxl.utils import column_index_from_string
 from openpyxl.utils.datetime import from_excel, from_ISO8601
 from openpyxl.worksheet._reader import FORMULA_TAG, INLINE_STRING, ROW_TAG, VALUE_TAG, WorkSheetParser
-from openpyxl.xml.functions import iterparse
+from openpyxl.xml.functions import iterparse as defused_iterparse
 
 from dispatcher.errors import SheetError
 from dispatcher.loader.archive import UNREADABLE, check_archive, explain_unreadable, scan_sheet
@@ -31,15 +36,18 @@ from dispatcher.loader.excel_cells import (
     read_number_cell,
     read_text,
 )
-from dispatcher.loader.rows import MAX_COLUMNS, MAX_ROWS, NO_FAULTS, NO_NOTES, Note, Row, Table
+from dispatcher.loader.rows import MAX_COLUMNS, MAX_ROWS, NO_FAULTS, NO_NOTES, Note, Row, SheetScan, Table
 
+_MAX_CACHED = 10_000  # the same names, days and times come again and again
 FIRST_CUSTOM_FORMAT = 164  # ECMA-376, 18.8.30: smaller identifiers are built in
 
 
 class _SheetParser(WorkSheetParser):
     """openpyxl's parser for one worksheet, yielding ``Row``."""
 
-    def __init__(self, workbook: Any, source: IO[bytes], shared_strings: list[str]) -> None:
+    def __init__(
+        self, workbook: Any, source: IO[bytes], shared_strings: list[str], *, is_free_of_entities: bool
+    ) -> None:
         super().__init__(
             source,
             shared_strings,
@@ -48,38 +56,42 @@ class _SheetParser(WorkSheetParser):
             date_formats=workbook._date_formats,
             timedelta_formats=workbook._timedelta_formats,
         )
+        self._iterate = ET.iterparse if is_free_of_entities else defused_iterparse
+        self._read_shared = lru_cache(_MAX_CACHED)(lambda index: read_text(shared_strings[index]))
+        self._read_number = lru_cache(_MAX_CACHED)(self._read_number_uncached)
         self._format_of = cache(lambda style: _find_number_format(workbook, style))
 
     def parse(self) -> Generator[Row, None, None]:
         """Yield the rows that are in the file, in its order; rows without any cell may be missing."""
-        for _, element in iterparse(self.source):
+        for _, element in self._iterate(self.source):
             if element.tag == ROW_TAG:
                 yield self._read_row(element)
                 element.clear()
 
     def _read_row(self, element: Any) -> Row:
         number = element.get("r")
-        self.row_counter = int(float(number)) if number else self.row_counter + 1
+        self._count_row(int(float(number)) if number else self.row_counter + 1)
         texts: list[str] = []
         faults: dict[int, str] = {}
         notes: dict[int, Note] = {}
-        for position, cell in self._read_cells(element):
-            if cell.text:
-                texts.extend([""] * (position + 1 - len(texts)))
-                texts[position] = cell.text
-            if cell.fault:
-                faults[position] = cell.fault
-            if cell.note:
-                notes[position] = cell.note
+        position = -1
+        for cell in element:
+            place = cell.get("r")
+            position = _find_position(place.rstrip("0123456789")) if place else position + 1
+            text, fault, note = self._read_cell(cell)
+            if text:
+                _put(texts, position, text)
+            if fault:
+                faults[position] = fault
+            if note:
+                notes[position] = note
         hidden = element.get("hidden") in ("1", "true") or element.get("ht") == "0"
         return Row(self.row_counter, texts, faults or NO_FAULTS, notes or NO_NOTES, hidden)
 
-    def _read_cells(self, row: Any) -> Iterator[tuple[int, CellText]]:
-        position = -1
-        for cell in row:
-            place = cell.get("r")
-            position = _find_position(place.rstrip("0123456789")) if place else position + 1
-            yield min(position, MAX_COLUMNS), self._read_cell(cell)
+    def _count_row(self, number: int) -> None:
+        if not self.row_counter < number <= MAX_ROWS:
+            raise ValueError(f"row {number} after row {self.row_counter}")
+        self.row_counter = number
 
     def _read_cell(self, cell: Any) -> CellText:
         kind = cell.get("t", "n")
@@ -87,7 +99,7 @@ class _SheetParser(WorkSheetParser):
         if not value:
             return self._read_empty(cell, kind)
         if kind == "s":
-            return read_text(self.shared_strings[int(value)])
+            return self._read_shared(int(value))
         if kind == "n":
             return self._read_number(value, int(cell.get("s", 0)))
         if kind == "b":
@@ -95,7 +107,7 @@ class _SheetParser(WorkSheetParser):
         if kind == "e":
             return read_error(value)
         if kind == "d":
-            return read_moment(from_ISO8601(value))  # type: ignore[no-untyped-call]  # openpyxl's own types stop here
+            return read_moment(from_ISO8601(value))  # type: ignore[no-untyped-call]  # openpyxl's types end here
         return read_text(value)
 
     def _read_empty(self, cell: Any, kind: str) -> CellText:
@@ -107,7 +119,7 @@ class _SheetParser(WorkSheetParser):
             return UNCALCULATED
         return _EMPTY
 
-    def _read_number(self, digits: str, style: int) -> CellText:
+    def _read_number_uncached(self, digits: str, style: int) -> CellText:
         value = float(digits) if "." in digits or "e" in digits.lower() else int(digits)
         if style not in self.date_formats:
             return read_number_cell(value, self._format_of(style) if style else "General")
@@ -124,7 +136,17 @@ _EMPTY = CellText("")
 
 @cache
 def _find_position(letters: str) -> int:
-    return column_index_from_string(letters) - 1
+    """Return a column's position; all columns beyond the limit count as the first one beyond it."""
+    return min(column_index_from_string(letters) - 1, MAX_COLUMNS)
+
+
+def _put(texts: list[str], position: int, text: str) -> None:
+    """Set the text at ``position``, with blanks for the cells that were left out before it."""
+    if position == len(texts):
+        texts.append(text)
+        return
+    texts.extend([""] * (position + 1 - len(texts)))
+    texts[position] = text
 
 
 def _find_number_format(workbook: Any, style: int) -> str:
@@ -161,20 +183,26 @@ def open_excel(path: Path) -> list[Table]:
 
 
 def _make_table(path: Path, workbook: Any, sheet: Any) -> Table:
+    scan = cache(lambda: _scan(path, workbook, sheet))
     return Table(
         sheet.title,
-        lambda: _read_rows(path, workbook, sheet),
+        lambda: _read_rows(path, workbook, sheet, is_free_of_entities=scan().is_free_of_entities),
         is_visible=sheet.sheet_state == "visible",
-        scan=cache(lambda: scan_sheet(workbook._archive, sheet._worksheet_path)),
+        scan=scan,
     )
 
 
-def _read_rows(path: Path, workbook: Any, sheet: Any) -> Iterator[Row]:
+def _scan(path: Path, workbook: Any, sheet: Any) -> SheetScan:
+    try:
+        return scan_sheet(workbook._archive, sheet._worksheet_path)
+    except UNREADABLE as error:
+        raise explain_unreadable(path, error) from error
+
+
+def _read_rows(path: Path, workbook: Any, sheet: Any, *, is_free_of_entities: bool) -> Iterator[Row]:
     try:
         with workbook._archive.open(sheet._worksheet_path) as source:
-            for row in _SheetParser(workbook, source, sheet._shared_strings).parse():
-                if row.number > MAX_ROWS:
-                    raise SheetError(f"{path.name}: has a row {row.number:,}, beyond the last row of Excel")
-                yield row
+            parser = _SheetParser(workbook, source, sheet._shared_strings, is_free_of_entities=is_free_of_entities)
+            yield from parser.parse()
     except UNREADABLE as error:
         raise explain_unreadable(path, error) from error

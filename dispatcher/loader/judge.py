@@ -39,7 +39,7 @@ class Judge:
         self._check = check
         texts = () if campaign.template is None else (*campaign.template.header, *campaign.template.body)
         self._filled = list(_columns_in(texts))
-        self._parameters = list(_columns_in(text for text in texts if _is_one_column(text)))
+        self._parameters = list(_columns_in(text for text in texts if _is_whole_parameter(text)))
         self._seen = SeenKeys()
         self._refused = SeenKeys()
         self._opted_out = SeenKeys()
@@ -205,5 +205,5 @@ def _columns_in(texts: Iterator[Text] | tuple[Text, ...]) -> dict[str, None]:
     return dict.fromkeys(key for key in keys if key not in BUILT_IN)
 
 
-def _is_one_column(text: Text) -> bool:
+def _is_whole_parameter(text: Text) -> bool:
     return len(text.parts) == 1 and isinstance(text.parts[0], Placeholder)

@@ -87,7 +87,7 @@ def _is_unquestionable(plain: PlainNumber, text: str, rules: RecipientRules) -> 
         return False
     if rules.allowed_countries and plain.region not in rules.allowed_countries:
         return False
-    return plain.kind != PhoneNumberType.UNKNOWN or text.startswith("+") or len(text) > 10
+    return plain.kind != PhoneNumberType.UNKNOWN or text.startswith("+") or len(plain.digits) > 10
 
 
 def read_slowly(text: str, rules: RecipientRules) -> Number | Unreadable:

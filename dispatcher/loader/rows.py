@@ -52,10 +52,12 @@ class SheetScan:
 
     Attributes:
         may_hide_rows: whether some row may be hidden; reading the rows tells which.
+        is_free_of_entities: whether its XML surely declares no entities.
         merged: ranges of merged cells: first row, first position, last row, last position.
     """
 
     may_hide_rows: bool = False
+    is_free_of_entities: bool = False
     merged: tuple[tuple[int, int, int, int], ...] = ()
 
     def merged_with(self, row_number: int, position: int) -> str:

@@ -1,0 +1,246 @@
+"""The loader and CSV files: encodings, quotes and what else is broken about them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dispatcher.errors import SheetError
+from dispatcher.models import Refusal, SheetRules
+from tests.sheets import read, read_all, read_recipient, write_bytes, write_csv
+
+ROW = "+12025550100,Ana\n"
+TEXT_AFTER_QUOTE = (
+    'row 2 (line 2 of the file): there is text after a closing quote ("); write a quote inside a text as ("")'
+)
+NUL = "holds a NUL character, so this is no CSV file or a damaged one; save it again from Excel as CSV UTF-8"
+ENDLESS = "is longer than a million characters, so this is no CSV file; save it again from Excel as CSV UTF-8"
+AMBIGUOUS = (
+    "can be read as 2026-12-03 and as 2026-03-12: write it as 2026-12-31, make it a date cell,"
+    ' or set text_dates = "day_first" or "month_first" under [sheet] in the campaign file'
+)
+
+
+def read_error(path: Path, **options: Any) -> str:
+    """Return what a file that cannot be trusted is told."""
+    with pytest.raises(SheetError) as caught:
+        read_all(path, **options)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name"), [("cp1252", "José"), ("cp1250", "Łukasz"), ("cp1254", "Şule"), ("utf-16", "José")]
+)
+def test_a_stated_encoding_decides(tmp_path: Path, encoding: str, name: str) -> None:
+    """With ``encoding`` in the campaign file every letter is read as it was written."""
+    path = write_csv(tmp_path, f"phone,name\n+12025550100,{name}\n", encoding=encoding)
+
+    recipient = read_recipient(path, sheet=SheetRules(encoding=encoding))
+
+    assert recipient.values["name"] == name
+
+
+def test_an_unknown_encoding_is_never_guessed(tmp_path: Path) -> None:
+    """Each candidate is shown with the doubtful words as they would read in it."""
+    path = write_csv(tmp_path, "phone;name\n+12025550100;Ana\n+12025550101;Łukasz Wąsik\n", encoding="cp1250")
+
+    assert read_error(path) == (
+        "recipients.csv, line 3: is not UTF-8 (byte 0xa3). The doubtful words would read"
+        " in cp1252 (Western): £ukasz W¹sik; in cp1250 (Central European): Łukasz Wąsik;"
+        ' in cp1254 (Turkish): £ukasz W¹sik. Save the file as "CSV UTF-8", or name the encoding that reads'
+        ' right in the campaign file: [sheet] encoding = "cp1252"'
+    )
+
+
+def test_a_wrong_encoding_is_refused(tmp_path: Path) -> None:
+    """A stated encoding that does not fit, or does not exist, is said with its line."""
+    path = write_csv(tmp_path, "phone,name\n+12025550100,José\n", encoding="cp1252")
+
+    assert read_error(path, sheet=SheetRules(encoding="utf-8")) == (
+        'recipients.csv, line 2: is not written in "utf-8", as [sheet] encoding of the campaign file says;'
+        " correct or remove that line"
+    )
+    assert read_error(path, sheet=SheetRules(encoding="cp12520")) == (
+        'recipients.csv: there is no encoding called "cp12520"; try "cp1252"'
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('phone,name\n"+12025550100,Ana\n+12025550101,Bob\n',
+         'row 2 (line 2 of the file): a quote (") opened here is never closed; close or remove it'),
+        ('phone,name\n+12025550100,"Ana\nMaria"\n+12025550101,"Bob\n+12025550102,Cy\n',
+         'row 3 (line 4 of the file): a quote (") opened here is never closed; close or remove it'),
+        ('phone,name\n+12025550100,"Ana" M.\n',
+         TEXT_AFTER_QUOTE),
+        ('phone,name\n+12025550100,"Ana\n+12025550101,Bob "the" Builder\n',
+         TEXT_AFTER_QUOTE),
+        ('phone,name\n+12025550100,"' + "x" * 140_000 + '"\n',
+         'row 2 (line 2 of the file): a quote (") opened here is never closed; close or remove it'),
+    ],
+    ids=["unclosed", "unclosed-after-line-break", "text-after-quote", "swallowed-rows", "endless-field"],
+)  # fmt: skip
+def test_broken_quotes_are_refused_where_they_begin(tmp_path: Path, content: str, message: str) -> None:
+    """A quote that is never closed swallows people; the row and line it began on are named."""
+    path = write_csv(tmp_path, content)
+
+    assert read_error(path) == f"recipients.csv, {message}"
+
+
+def test_rows_swallowed_by_a_closed_quote_are_refused(tmp_path: Path) -> None:
+    """A quote that happens to be closed some rows later leaves a cell that looks like whole rows."""
+    path = write_csv(
+        tmp_path,
+        'phone,name,note\n+12025550100,Ana,"x\n+12025550101,Bob,y\n+12025550102,Cy,"\n+12025550103,Di,z\n',
+    )
+
+    assert read_error(path) == (
+        'recipients.csv, row 2 (line 2 of the file): a quote (") opened here swallows rows below it; close or remove it'
+    )
+
+
+def test_an_address_of_several_lines_is_no_swallowed_row(tmp_path: Path) -> None:
+    """Line breaks and commas within quotes are ordinary."""
+    path = write_csv(tmp_path, 'phone,name,address\n+12025550100,Ana,"1 Main St,\nSpringfield, IL"\n')
+
+    assert read_recipient(path).values["address"] == "1 Main St, Springfield, IL"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"phone,name\n+12025550100,A\x00na\n",
+         f"recipients.csv, line 2: {NUL}"),
+        ("phone,name\n".encode("utf-16-le"),
+         f"recipients.csv, line 1: {NUL}"),
+        (b"phone,name\n" + b"x" * 3_000_000,
+         f"recipients.csv, line 2: {ENDLESS}"),
+        (b"\n\n \n", "recipients.csv: has no rows; export them again"),
+        (b"phone,name\n\n,\n", "recipients.csv: has no rows below its header in row 1"),
+    ],
+    ids=["nul", "utf-16-without-bom", "endless-line", "blank", "header-only"],
+)  # fmt: skip
+def test_broken_files_are_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    """What cannot be a list of people is refused as a whole."""
+    path = write_bytes(tmp_path, content)
+
+    assert read_error(path) == message
+
+
+def test_a_file_without_a_header_is_refused(tmp_path: Path) -> None:
+    """The first person is not taken for the header in silence."""
+    path = write_csv(tmp_path, "+12025550100,Ana\n+12025550101,Bob\n")
+
+    assert read_error(path) == (
+        'recipients.csv, row 1: there is no column called "phone"; there is no column called "name".'
+        ' Columns found: "+12025550100", "Ana"'
+    )
+
+
+def test_comment_lines_above_the_header_are_left_out(tmp_path: Path) -> None:
+    """Exports that begin with a remark are read from their header on."""
+    path = write_csv(tmp_path, '# exported, "by" Maria\n\nphone;name\n+12025550100;Ana\n')
+
+    sheet = read(path)
+    (row,) = sheet
+
+    assert (sheet.header_row, row.row_number) == (3, 4)
+    assert [notice.reason for notice in sheet.notices] == ["the header is in row 3; what is above it is left out"]
+
+
+def test_a_summary_row_is_refused(tmp_path: Path) -> None:
+    """A total below the data is nobody."""
+    path = write_csv(tmp_path, f'phone,name\n{ROW}"Total: 1,203",\n')
+
+    _, total = read_all(path)
+
+    assert isinstance(total, Refusal)
+    assert (total.row_number, total.reason) == (3, "the number holds letters: write the number in digits")
+
+
+def test_excels_way_to_keep_text_is_understood(tmp_path: Path) -> None:
+    """``="00501"`` in a CSV is how exports keep leading zeros."""
+    path = write_csv(tmp_path, 'phone,name\n="+12025550100",="00501"\n')
+
+    recipient = read_recipient(path)
+
+    assert (recipient.to, recipient.values["name"]) == ("12025550100", "00501")
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None:
+    """A half-copied export would withdraw everybody who is not in it yet."""
+    path = write_csv(tmp_path, f"phone,name\n{ROW}")
+    rows = iter(read(path))
+    next(rows)
+
+    with path.open("a") as file:
+        file.write("+12025550101,Bob\n")
+
+    with pytest.raises(SheetError, match="changed while it was read; wait until it is complete"):
+        list(rows)
+
+
+@pytest.mark.parametrize(
+    ("text", "iso", "order"),
+    [
+        ("2026-12-03", "2026-12-03", None),
+        ("25/12/2026", "2026-12-25", None),
+        ("12/25/2026", "2026-12-25", None),
+        ("3.12.2026", "2026-12-03", None),
+        ("05/05/2026", "2026-05-05", None),
+        ("2026/12/3", "2026-12-03", None),
+        ("03/12/2026", "2026-12-03", "day_first"),
+        ("03/12/2026", "2026-03-12", "month_first"),
+        ("03-12-2026 2:30 pm", "2026-12-03 14:30", "day_first"),
+        ("46359", "2026-12-03", None),
+        ("46359.604166667", "2026-12-03 14:30", None),
+        ("9:30", "09:30", None),
+        ("2:30 PM", "14:30", None),
+        ("12:05 a.m.", "00:05", None),
+        ("0.604166667", "14:30", None),
+    ],
+)
+def test_text_dates_are_read_where_they_are_formatted(tmp_path: Path, text: str, iso: str, order: Any) -> None:
+    """In a column that a placeholder formats, dates and times end in ISO form; elsewhere they are text."""
+    path = write_csv(tmp_path, f"phone,when\n+12025550100,{text}\n")
+    rules = SheetRules(text_dates=order)
+    form = "{when:%d %B}" if iso[4:5] == "-" else "{when:%H:%M}"
+
+    formatted = read_recipient(path, body=[form], sheet=rules)
+    plain = read_recipient(path, body=["{when}"], sheet=rules)
+
+    assert formatted.values["when"] == iso
+    assert plain.values["when"] == text
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("03/12/2026",
+         AMBIGUOUS),
+        ("2026-02-30", "is a date that does not exist: correct it"),
+        ("31/02/2026", "is a date that does not exist: correct it"),
+        ("03/12/26", "has no year of four digits: write it as 2026-12-31"),
+        ("3. Dezember", "is no date or time that can be read: write it as 2026-12-31 or 14:30"),
+        ("soon", "is no date or time that can be read: write it as 2026-12-31 or 14:30"),
+        ("25:10", "is no date or time that can be read: write it as 2026-12-31 or 14:30"),
+        ("13:10 pm", "is no date or time that can be read: write it as 2026-12-31 or 14:30"),
+        ("99999", "is no date or time that can be read: write it as 2026-12-31 or 14:30"),
+    ],
+)  # fmt: skip
+def test_doubtful_dates_are_refused(tmp_path: Path, text: str, reason: str) -> None:
+    """An appointment on the wrong day is worse than none."""
+    path = write_csv(tmp_path, f"phone,when\n+12025550100,{text}\n")
+
+    (refusal,) = read_all(path, body=["{when:%d %B}"])
+
+    assert isinstance(refusal, Refusal)
+    assert (refusal.column, refusal.value, refusal.reason) == ("when", text, f"the cell {reason}")
+
+
+def test_changed_dates_are_said(tmp_path: Path) -> None:
+    """A number that was read as a date is pointed out with both."""
+    recipient = read_recipient(write_csv(tmp_path, "phone,when\n+12025550100,46359\n"), body=["{when:%d %B}"])
+
+    assert [notice.reason for notice in recipient.notices] == ["the number 46359 was read as the date 2026-12-03"]
