@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -15,6 +16,9 @@ from dispatcher.models import State
 
 OUTCOME_COLUMNS = ("state", "reason", "last attempt", "session id", "attempts", "sheet row")
 """What is added to the right of the sheet's own columns."""
+
+PROBLEM_COLUMNS = ("problem in", "what to do", "sheet row")
+"""What is added to rows that cannot be sent."""
 
 # Light fills: green is done, yellow waits, red wants a person, grey is left out.
 _FILLS = {
@@ -44,20 +48,42 @@ class ExportRow:
     row_number: int
 
 
+@dataclass(frozen=True, slots=True)
+class ProblemRow:
+    """One line of a list of problems: the sheet's cells in its order, then what is wrong."""
+
+    cells: Sequence[str]
+    column: str
+    reason: str
+    row_number: int
+
+
 def write_export(path: Path, columns: Sequence[str], rows: Iterable[ExportRow]) -> int:
-    """Write the rows to ``path``, replacing it only once the new file is complete; return how many.
+    """Write rows with their outcomes to ``path``; return how many.
 
     Raises:
         UsageError: the name ends in neither .xlsx nor .csv, or the file cannot be written.
     """
+    is_csv = path.suffix.lower() == ".csv"
+    return _write(path, (*columns, *OUTCOME_COLUMNS), (_line(row, is_csv=is_csv) for row in rows))
+
+
+def write_problems(path: Path, columns: Sequence[str], rows: Iterable[ProblemRow]) -> int:
+    """Write rows that cannot be sent, with what to do about each, to ``path``; return how many.
+
+    Raises:
+        UsageError: the name ends in neither .xlsx nor .csv, or the file cannot be written.
+    """
+    lines: Iterator[Sequence[str | int]] = ((*row.cells, row.column, row.reason, row.row_number) for row in rows)
+    return _write(path, (*columns, *PROBLEM_COLUMNS), lines)
+
+
+def _write(path: Path, columns: Sequence[str], lines: Iterable[Sequence[str | int]]) -> int:
+    """Write a table, replacing the file only once the new one is complete."""
     write = {".xlsx": _write_xlsx, ".csv": _write_csv}.get(path.suffix.lower())
     if write is None:
         raise UsageError(f"{path}: write to a file that ends in .xlsx or .csv")
-    frame = pd.DataFrame(
-        [_line(row, is_csv=path.suffix.lower() == ".csv") for row in rows],
-        columns=_unique((*columns, *OUTCOME_COLUMNS)),
-        dtype=object,
-    )
+    frame = pd.DataFrame(list(lines), columns=_unique(columns), dtype=object)
     try:
         with _replacing(path) as unfinished:
             write(unfinished, frame)
@@ -109,18 +135,22 @@ def _guard(value: object) -> object:
 def _write_xlsx(path: Path, frame: pd.DataFrame) -> None:
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with pd.ExcelWriter(path, engine="xlsxwriter", engine_kwargs={"options": options}) as writer:
-        frame.to_excel(writer, index=False, sheet_name="Outcomes")
-        workbook, sheet = writer.book, writer.sheets["Outcomes"]
+        frame.to_excel(writer, index=False, sheet_name="Rows")
+        workbook, sheet = writer.book, writer.sheets["Rows"]
         text = workbook.add_format({"num_format": "@"})
         last_row, last_column = max(len(frame), 1), len(frame.columns) - 1
         sheet.freeze_panes(1, 0)
         sheet.autofilter(0, 0, last_row, last_column)
         sheet.set_column(0, last_column, 18, text)
-        state_column = last_column - len(OUTCOME_COLUMNS) + 1
-        for state, colour in _FILLS.items():
-            rule = {"type": "cell", "criteria": "==", "value": f'"{state}"'}
-            fill = workbook.add_format({"bg_color": colour})
-            sheet.conditional_format(1, state_column, last_row, state_column, rule | {"format": fill})
+        for state_column in (index for index, name in enumerate(frame.columns) if name == OUTCOME_COLUMNS[0]):
+            _colour_states(workbook, sheet, state_column, last_row)
+
+
+def _colour_states(workbook: Any, sheet: Any, state_column: int, last_row: int) -> None:
+    for state, colour in _FILLS.items():
+        rule = {"type": "cell", "criteria": "==", "value": f'"{state}"'}
+        fill = workbook.add_format({"bg_color": colour})
+        sheet.conditional_format(1, state_column, last_row, state_column, rule | {"format": fill})
 
 
 @contextmanager

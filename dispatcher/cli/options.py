@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,18 @@ def local_date() -> date:
 def is_terminal() -> bool:
     """Return whether a person can be asked."""
     return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+@contextmanager
+def reading_progress(*, is_silent: bool) -> Iterator[Callable[[int], None]]:
+    """Yield what to call with the rows read so far; shown on a terminal only."""
+    if is_silent or not sys.stderr.isatty():
+        yield lambda rows: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("reading") as status:
+        yield lambda rows: status.update(f"reading, {rows:,} rows so far")
 
 
 def print_json(**content: Any) -> None:

@@ -8,7 +8,15 @@ import click
 from dispatcher import ledger
 from dispatcher.campaign import load_campaign
 from dispatcher.cli import words
-from dispatcher.cli.options import FILE, campaign_argument, local_date, print_json, print_lines, sandbox_ledger_option
+from dispatcher.cli.options import (
+    FILE,
+    campaign_argument,
+    local_date,
+    print_json,
+    print_lines,
+    reading_progress,
+    sandbox_ledger_option,
+)
 from dispatcher.cli.settings import Settings, shared_options
 from dispatcher.errors import ExitCode, LedgerError, UsageError
 from dispatcher.models import Notice, Refusal, State
@@ -17,16 +25,24 @@ from dispatcher.models import Notice, Refusal, State
 @click.command()
 @campaign_argument
 @click.argument("file", required=False, type=FILE)
+@click.option("--problems", "out", type=FILE, help="Write the rows that cannot be sent to this .xlsx or .csv.")
+@click.option("--accept-refused", is_flag=True, help="Trust the file although many rows are refused.")
 @sandbox_ledger_option
 @shared_options
 @click.pass_obj
-def check(settings: Settings, campaign_path: Path, file: Path | None, sandbox: bool) -> int:
+def check(
+    settings: Settings, campaign_path: Path, file: Path | None, out: Path | None, accept_refused: bool, sandbox: bool
+) -> int:
     """Read everything, send nothing: what would happen to every row."""
-    from dispatcher.pipeline import check_sheet
+    from dispatcher.pipeline import check_sheet, export_problems
 
     campaign = load_campaign(campaign_path)
     ledger_path = settings.ledger_path([campaign], sandbox=sandbox)
-    report = check_sheet(campaign, file or campaign.recipients_path, ledger_path=ledger_path, today=local_date())
+    path = file or campaign.recipients_path
+    with reading_progress(is_silent=settings.quiet or settings.json) as on_rows:
+        report = check_sheet(campaign, path, ledger_path=ledger_path, today=local_date(), on_rows=on_rows)
+    if out:
+        export_problems(report, out)
     if settings.json:
         print_json(
             campaign=campaign.name,
@@ -41,6 +57,9 @@ def check(settings: Settings, campaign_path: Path, file: Path | None, sandbox: b
         )
     elif not settings.quiet or report.refused:
         print_lines(words.describe_check(report))
+    if report.doubt and not accept_refused:
+        click.echo(f"dispatcher: {report.path.name}: {report.doubt}", err=True)
+        return ExitCode.SHEET_REFUSED
     return ExitCode.ROWS_NEED_ATTENTION if report.refused else ExitCode.OK
 
 

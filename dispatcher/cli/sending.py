@@ -4,8 +4,9 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
@@ -13,7 +14,7 @@ from dispatcher.campaign import load_campaign, read_api_key
 from dispatcher.cli import words
 from dispatcher.cli.options import FILE, Duration, campaign_argument, is_terminal, local_date, print_json, print_lines
 from dispatcher.cli.settings import Settings, shared_options
-from dispatcher.errors import ExitCode, UsageError
+from dispatcher.errors import ExitCode, HiddenRowsError, UsageError
 from dispatcher.models import Campaign, Verdict
 
 if TYPE_CHECKING:  # the pipeline is heavy, and `--help` does not need it
@@ -31,7 +32,8 @@ def _send_options(function: _F) -> _F:
         click.option("--limit", "people_max", type=click.IntRange(min=1), help="Message at most so many people."),
         click.option("--max-duration", type=Duration(), help="No new rows after this long, such as 4h."),
         click.option("--wait-lock", type=Duration(), default=0.0, help="Wait so long for another run to end."),
-        click.option("--no-warm-up", is_flag=True, help="Do not wait after the agent's limit changed."),
+        click.option("--warm-up/--no-warm-up", default=None, help="Whether to wait after the agent's limit changed."),
+        click.option("--accept-refused", is_flag=True, help="Send although many rows are refused."),
         click.option("--yes", is_flag=True, help="Do not ask before sending."),
     ]
     for option in reversed(options):
@@ -99,7 +101,8 @@ def _order(
         people_max=options["people_max"],
         duration_max_s=options["max_duration"],
         wait_lock_s=options["wait_lock"],
-        warm_up=not options["no_warm_up"],
+        warm_up=not sandbox if options["warm_up"] is None else options["warm_up"],
+        accept_refused=options["accept_refused"],
         sandbox=sandbox,
         keep_sandbox_ledger=options["keep"] or command == "retry",
     )
@@ -118,7 +121,23 @@ def _run_order(settings: Settings, order: "SendOrder", *, yes: bool) -> int:
         return not is_asking or click.confirm(words.ask_to_send(plans), err=True)
 
     with _closing(view), _stopping_on_signals(stop):
-        return send_all(order, on_event=view.show, stop=stop, confirm=confirm)
+        try:
+            return send_all(order, on_event=view.show, stop=stop, confirm=confirm)
+        except HiddenRowsError as error:
+            if settings.no_input or settings.json or not is_terminal():
+                raise
+            return send_all(_decide_hidden(order, error), on_event=view.show, stop=stop, confirm=confirm)
+
+
+def _decide_hidden(order: "SendOrder", error: HiddenRowsError) -> "SendOrder":
+    """Ask what the rows that Excel hides are meant to be; they are left out unless somebody says otherwise."""
+    click.echo(str(error), err=True)
+    choices = click.Choice(["skip", "include", "stop"])
+    choice: Literal["skip", "include", "stop"] = click.prompt("Hidden rows", type=choices, default="skip", err=True)
+    if choice == "stop":
+        raise click.Abort
+    decided = [replace(one, sheet=replace(one.sheet, hidden_rows=choice)) for one in order.campaigns]
+    return replace(order, campaigns=tuple(decided))
 
 
 @contextmanager

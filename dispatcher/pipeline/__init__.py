@@ -10,7 +10,7 @@ changed), then dispatch what is due.
 
 from dispatcher.pipeline.control import StopSwitch
 from dispatcher.pipeline.events import Event, Loaded, Loading, Plan, RowDone, Summary, WarmUp, Warned
-from dispatcher.pipeline.outcomes import export_outcomes
+from dispatcher.pipeline.outcomes import export_outcomes, export_problems
 from dispatcher.pipeline.send import SendOrder, send
 from dispatcher.pipeline.sheet import CheckReport, check_sheet, preview_requests
 
@@ -28,6 +28,7 @@ __all__ = [
     "Warned",
     "check_sheet",
     "export_outcomes",
+    "export_problems",
     "preview_requests",
     "send",
 ]

@@ -17,7 +17,7 @@ from dispatcher.limiter import Limiter, Signal, Slot
 from dispatcher.message import encode_request, render_request
 from dispatcher.models import Campaign, Outcome, Refusal, Verdict, mask_digits, state_after
 from dispatcher.pipeline.control import Halt, Streak
-from dispatcher.pipeline.events import Event, RowDone
+from dispatcher.pipeline.events import Event, RowDone, Warned
 from dispatcher.studio import Studio
 
 _BATCH = 500
@@ -136,6 +136,7 @@ class AgentDispatch:
         self._halt = halt
         self._on_event = on_event
         self._streak = Streak()
+        self._note: str | None = None
         self._in_air: set[asyncio.Task[None]] = set()
         self._requests: set[asyncio.Task[Outcome]] = set()
 
@@ -198,12 +199,20 @@ class AgentDispatch:
         outcome = await request
         self._requests.discard(request)
         self._limiter.release(slot, _signal(outcome), retry_after_s=outcome.retry_after_s)
+        self._tell_pace()
         not_before = None
         if outcome.verdict in (Verdict.THROTTLED, Verdict.UNSENT):
             wait_s = queue.schedule(row, outcome)
             not_before = ledger.utc_text(datetime.now(UTC) + timedelta(seconds=wait_s))
         await written(queue.writer.conclude(attempt_id, row.id, outcome, not_before=not_before))
         self._account(queue, row, outcome)
+
+    def _tell_pace(self) -> None:
+        """Say once when less than the approved limit is accepted, and when that changes."""
+        if self._limiter.note != self._note:
+            self._note = self._limiter.note
+            if self._note:
+                self._on_event(Warned(self._note))
 
     def _account(self, queue: CampaignQueue, row: ledger.DueRow, outcome: Outcome) -> None:
         """Count an outcome, tell who watches, and stop what has to stop."""

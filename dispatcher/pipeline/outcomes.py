@@ -5,7 +5,30 @@ from pathlib import Path
 from dispatcher import ledger
 from dispatcher.errors import LedgerError, UsageError
 from dispatcher.models import Campaign, State
+from dispatcher.pipeline.sheet import CheckReport
 from dispatcher.placeholders import fold
+
+
+def export_problems(report: CheckReport, out: Path) -> int:
+    """Write the rows that cannot be sent, in the user's own columns, with what to do; return how many.
+
+    Raises:
+        UsageError: ``out`` is the recipients file, has no known ending, or cannot be written.
+    """
+    from dispatcher.export import ProblemRow, write_problems  # heavy: pandas
+
+    _refuse_input(out, report.path)
+    keys = [fold(label) for label in report.columns]
+    rows = (
+        ProblemRow([row.values.get(key, "") for key in keys], row.column, row.reason, row.row_number)
+        for row in sorted(report.refused + report.skipped, key=lambda row: row.row_number)
+    )
+    return write_problems(out, report.columns, rows)
+
+
+def _refuse_input(out: Path, recipients_path: Path) -> None:
+    if out.resolve() == recipients_path.resolve():
+        raise UsageError(f"{out}: is the recipients file, which is never written to; choose another name")
 
 
 def export_outcomes(campaign: Campaign, ledger_path: Path, out: Path, *, states: tuple[State, ...] = ()) -> int:
@@ -20,8 +43,7 @@ def export_outcomes(campaign: Campaign, ledger_path: Path, out: Path, *, states:
     """
     from dispatcher.export import ExportRow, write_export  # heavy: pandas
 
-    if out.resolve() == campaign.recipients_path.resolve():
-        raise UsageError(f"{out}: is the recipients file, which is never written to; choose another name")
+    _refuse_input(out, campaign.recipients_path)
     with ledger.open_reader(ledger_path) as connection:
         record = ledger.find_campaign(connection, campaign.name)
         if record is None:

@@ -32,6 +32,7 @@ class SendOrder:
         duration_max_s: no new rows after so many seconds, None is no bound.
         wait_lock_s: how long to wait for another run's end.
         warm_up: whether a changed limit makes the run wait.
+        accept_refused: whether a sheet with many refused rows is sent all the same.
     """
 
     campaigns: tuple[Campaign, ...]
@@ -45,6 +46,7 @@ class SendOrder:
     duration_max_s: float | None = None
     wait_lock_s: float = 0
     warm_up: bool = True
+    accept_refused: bool = False
     sandbox: bool = False
     keep_sandbox_ledger: bool = False
 
@@ -157,6 +159,7 @@ class _Run:
             campaign,
             path,
             today=self._order.today,
+            accept_refused=self._order.accept_refused,
             on_rows=tell,
             is_stopped=self._stop.is_requested,
         )
@@ -260,9 +263,10 @@ class _Run:
         for queue in queues:
             queue.halt = Halt(halt)
         agent = queues[0].campaign.agent
-        record = await written(self._writer.call(ledger.note_limit, scope, agent.limit, warm_up_s=agent.warm_up_s))
-        if self._order.warm_up and not self._order.sandbox and record.elapsed_s is not None:
-            left_s = warm_up_left_s(warm_up_s=agent.warm_up_s, elapsed_s=record.elapsed_s)
+        warm_up_s = agent.warm_up_s if self._order.warm_up else 0.0
+        record = await written(self._writer.call(ledger.note_limit, scope, agent.limit, warm_up_s=warm_up_s))
+        if record.elapsed_s is not None:
+            left_s = warm_up_left_s(warm_up_s=warm_up_s, elapsed_s=record.elapsed_s)
             await self._hold(agent.id, agent.limit, left_s, halt)
         learnt = Learnt.from_json(json.loads(record.learnt)) if record.learnt else None
         limiter = Limiter(agent.limit, learnt=learnt, idle_s=idle_s)

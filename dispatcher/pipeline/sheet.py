@@ -20,11 +20,16 @@ if TYPE_CHECKING:
 _WAITING = (State.PENDING, State.RETRYABLE, State.REFUSED, State.SKIPPED)
 
 
+REFUSED_MAX_SHARE = 0.05
+"""A sheet with a larger share of refused rows is more likely the wrong one than carelessly kept."""
+
+
 @dataclass(slots=True)
 class CheckReport:
     """What would happen to every row of a sheet.
 
     Attributes:
+        columns: the sheet's labels in its order.
         rows: rows that are not blank.
         ready: rows that would be sent.
         refused: rows with something wrong.
@@ -36,6 +41,7 @@ class CheckReport:
 
     campaign: Campaign
     path: Path
+    columns: tuple[str, ...] = ()
     rows: int = 0
     ready: int = 0
     refused: list[Refusal] = field(default_factory=list)
@@ -48,6 +54,11 @@ class CheckReport:
     def seconds_at_limit(self) -> float:
         """The least time the ready rows take."""
         return self.ready / self.campaign.agent.limit
+
+    @property
+    def doubt(self) -> str:
+        """Why the file as a whole is in question; empty when it is not."""
+        return _doubt_sheet(len(self.refused), self.rows)
 
 
 def open_sheet(campaign: Campaign, path: Path, today: date) -> "Sheet":
@@ -80,7 +91,7 @@ def check_sheet(
         LedgerError: there is a ledger and it cannot be read.
     """
     sheet = open_sheet(campaign, path, today)
-    report = CheckReport(campaign, path)
+    report = CheckReport(campaign, path, sheet.columns)
     with _reading(ledger_path) as connection:
         waiting = _find_waiting(connection, campaign.name)
         for row, change in _compare(connection, campaign.name, sheet):
@@ -112,6 +123,16 @@ def _find_waiting(connection: ledger.Connection | None, name: str) -> set[str | 
         return set()
     # A row without a key is what its sheet said, no identity: nobody misses it.
     return {row.key for row in ledger.read_rows(connection, record.id, _WAITING) if row.key is not None}
+
+
+def _doubt_sheet(refused: int, rows: int) -> str:
+    """Say why a sheet with so many refused rows is not trusted, or nothing."""
+    if refused <= rows * REFUSED_MAX_SHARE:
+        return ""
+    return (
+        f"{refused:,} of {rows:,} rows are refused, more than {REFUSED_MAX_SHARE:.0%}: is it the right file and "
+        "column? `dispatcher check` lists them; --accept-refused sends the others"
+    )
 
 
 def _add(report: CheckReport, row: Recipient | Refusal, change: ledger.Change) -> None:
@@ -160,7 +181,7 @@ def fingerprint(campaign: Campaign, path: Path, today: date) -> str:
     """
     texts = (campaign.recipient.key, *campaign.message_texts)
     is_dated = any(placeholder.key == "today" for text in texts for placeholder in text.placeholders)
-    parts = [__version__, str(path.resolve()), _hash_file(campaign.path), _hash_file(path)]
+    parts = [__version__, str(path.resolve()), campaign.sheet.hidden_rows, _hash_file(campaign.path), _hash_file(path)]
     if campaign.recipient.suppress_path:
         parts.append(_hash_file(campaign.recipient.suppress_path))
     if is_dated:
@@ -174,6 +195,7 @@ def load_into_ledger(
     path: Path,
     *,
     today: date,
+    accept_refused: bool,
     on_rows: Callable[[int], None],
     is_stopped: Callable[[], bool],
 ) -> ledger.LoadReport | None:
@@ -187,9 +209,10 @@ def load_into_ledger(
     if ledger.is_loaded(connection, campaign.name, mark):
         return None
     sheet = open_sheet(campaign, path, today)
+    refused: Counter[State] = Counter()
     report = ledger.load_sheet(
         connection,
-        _until_stopped(sheet, is_stopped),
+        _counted(_until_stopped(sheet, is_stopped), refused),
         campaign_name=campaign.name,
         agent_id=campaign.agent.id,
         sheet_path=str(path),
@@ -198,9 +221,19 @@ def load_into_ledger(
         today=today,
         on_rows=on_rows,
     )
+    doubt = _doubt_sheet(refused[State.REFUSED], report.rows)
+    if doubt and not accept_refused:
+        raise SheetError(f"{path.name}: {doubt}")
     if fingerprint(campaign, path, today) != mark:
         raise SheetError(f"{path}: changed while it was read; save it, then run again")
     return report
+
+
+def _counted(rows: Iterable[Recipient | Refusal], states: Counter[State]) -> Iterator[Recipient | Refusal]:
+    for row in rows:
+        if isinstance(row, Refusal):
+            states[row.state] += 1
+        yield row
 
 
 def _until_stopped(
