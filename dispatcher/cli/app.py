@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import click
 
 from dispatcher import __version__
-from dispatcher.cli import deciding, reading, sending
+from dispatcher.cli import deciding, drafting, reading, sending
 from dispatcher.cli.settings import Settings, shared_options
 from dispatcher.errors import DispatcherError, ExitCode
 
@@ -29,6 +29,7 @@ def dispatcher() -> None:
 
 
 for _command in (
+    drafting.init,
     reading.check,
     reading.preview,
     sending.send,

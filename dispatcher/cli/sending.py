@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -133,7 +133,7 @@ def _decide_hidden(order: "SendOrder", error: HiddenRowsError) -> "SendOrder":
     """Ask what the rows that Excel hides are meant to be; they are left out unless somebody says otherwise."""
     click.echo(str(error), err=True)
     choices = click.Choice(["skip", "include", "stop"])
-    choice: Literal["skip", "include", "stop"] = click.prompt("Hidden rows", type=choices, default="skip", err=True)
+    choice: Any = click.prompt("Hidden rows", type=choices, default="skip", err=True)
     if choice == "stop":
         raise click.Abort
     decided = [replace(one, sheet=replace(one.sheet, hidden_rows=choice)) for one in order.campaigns]

@@ -9,6 +9,7 @@ changed), then dispatch what is due.
 """
 
 from dispatcher.pipeline.control import StopSwitch
+from dispatcher.pipeline.draft import draft_campaign
 from dispatcher.pipeline.events import Event, Loaded, Loading, Plan, RowDone, Summary, WarmUp, Warned
 from dispatcher.pipeline.outcomes import export_outcomes, export_problems
 from dispatcher.pipeline.send import SendOrder, send
@@ -27,6 +28,7 @@ __all__ = [
     "WarmUp",
     "Warned",
     "check_sheet",
+    "draft_campaign",
     "export_outcomes",
     "export_problems",
     "preview_requests",

@@ -1,0 +1,27 @@
+"""The command that begins a campaign: init."""
+
+from pathlib import Path
+
+import click
+
+from dispatcher.cli.options import FILE, print_json
+from dispatcher.cli.settings import Settings, shared_options
+from dispatcher.errors import ExitCode
+
+
+@click.command()
+@click.argument("file", type=FILE)
+@click.argument("out", metavar="[OUT.toml]", required=False, type=FILE)
+@shared_options
+@click.pass_obj
+def init(settings: Settings, file: Path, out: Path | None) -> int:
+    """Look at a sheet and write a commented campaign file for it."""
+    from dispatcher.pipeline import draft_campaign
+
+    path = out or file.with_suffix(".toml")
+    draft_campaign(file, path)
+    if settings.json:
+        print_json(file=str(path))
+    elif not settings.quiet:
+        click.echo(f"{path} written\nnext: fill in what is empty, then dispatcher check {path}")
+    return ExitCode.OK

@@ -1,0 +1,257 @@
+"""The command line's own manners: light start, plain words, private output, one error boundary."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.loopback import Answer, Loopback
+from tests.program import API_KEY, REPOSITORY, Desk, people
+
+HEAVY = ("pandas", "aiohttp", "openpyxl", "phonenumbers")
+SHAPES = {"pending", "sending", "accepted", "retryable", "failed", "in_doubt", "refused", "skipped", "withdrawn"}
+
+
+@pytest.mark.parametrize("words", [["--help"], ["status", "--sandbox", "campaign"]], ids=["help", "status"])
+def test_light_commands_import_no_heavy_library(desk: Desk, words: list[str]) -> None:
+    """`--help` and `status` must answer at once: no library for sheets, numbers or HTTP is imported."""
+    desk.write_sheet(people(1))
+    desk.write_campaign(None)
+    assert desk.run("send", "--sandbox", desk.campaign).code == 0
+    typed = [str(desk.campaign) if word == "campaign" else word for word in words]
+    program = (
+        f"import sys; from dispatcher.cli import main; code = main({typed!r}); print(*sys.modules); sys.exit(code)"
+    )
+
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=REPOSITORY)
+
+    assert set(ran.stdout.split()).isdisjoint(HEAVY)
+
+
+def test_every_command_of_the_design_exists(desk: Desk) -> None:
+    """The names people and scripts rely on."""
+    ran = desk.run("--help")
+
+    for command in ("check", "preview", "send", "retry", "status", "show", "resolve", "export", "sandbox"):
+        assert f"\n  {command} " in ran.out
+
+
+@pytest.mark.parametrize(
+    "words", [["--json", "status"], ["status", "--json"]], ids=["before the command", "after the command"]
+)
+def test_global_options_stand_anywhere(desk: Desk, words: list[str]) -> None:
+    """`--json` and the others work before and after the command."""
+    desk.write_sheet(people(1))
+    desk.write_campaign(None)
+    desk.run("send", "--sandbox", desk.campaign)
+
+    shown = desk.run(*words, "--ledger", desk.folder / "ledger.sandbox.db").json
+
+    (campaign,) = shown["campaigns"]
+    assert (shown["v"], campaign["name"], campaign["total"]) == (1, "reminders", 1)
+    assert set(campaign["states"]) == SHAPES
+
+
+def test_check_has_the_fixed_shape(desk: Desk) -> None:
+    """What outside programs read from `check --json`."""
+    desk.write_sheet([*people(38), ("letters", "Zoe"), people(1)[0]])
+    desk.write_campaign(None)
+
+    ran = desk.run("check", "--json", desk.campaign)
+
+    checked = ran.json
+    assert ran.code == 6
+    assert (checked["v"], checked["campaign"], checked["rows"], checked["ready"]) == (1, "reminders", 40, 38)
+    assert checked["file"].endswith("people.csv")
+    assert checked["seconds_at_limit"] == 38 / 5
+    (refused,), (skipped,) = checked["refused"], checked["skipped"]
+    assert (refused["row"], refused["column"], refused["value"]) == (40, "Phone", "letters")
+    assert skipped["row"] == 41
+    assert set(refused) == set(skipped) == {"row", "column", "value", "reason"}
+
+
+def test_show_tells_the_story_by_row_and_by_number(desk: Desk) -> None:
+    """One person, named either way; the fixed shape in JSON."""
+    desk.write_sheet(people(2))
+    with Loopback() as server:
+        desk.write_campaign(server.endpoint)
+        desk.run("send", desk.campaign)
+
+    by_row = desk.run("show", "--json", desk.campaign, "3").json
+    by_number = desk.run("show", "--json", desk.campaign, "+1 202 555 1001").json
+    in_words = desk.run("show", desk.campaign, "3").out
+
+    assert by_row == by_number
+    assert (by_row["v"], by_row["row"], by_row["key"], by_row["to"]) == (1, 3, "12025551001", "12025551001")
+    assert (by_row["state"], by_row["reason"]) == ("accepted", "HTTP 200")
+    (attempt,) = by_row["attempts"]
+    assert (attempt["outcome"], attempt["http_status"]) == ("accepted", 200)
+    assert {"started_at", "latency_ms"} <= set(attempt)
+    assert in_words.startswith("row 3, 12******001, accepted: HTTP 200\n")
+
+
+def test_show_says_when_there_is_no_such_row(desk: Desk) -> None:
+    """A row that was never loaded is a usage error with the row in it."""
+    desk.write_sheet(people(1))
+    with Loopback() as server:
+        desk.write_campaign(server.endpoint)
+        desk.run("send", desk.campaign)
+
+    ran = desk.run("show", desk.campaign, "99")
+
+    assert (ran.code, ran.err) == (2, "dispatcher: reminders: the ledger has no row for 99\n")
+
+
+def test_status_before_any_send_says_what_to_do(desk: Desk) -> None:
+    """No ledger yet is exit 4 and a sentence."""
+    desk.write_campaign(None)
+
+    ran = desk.run("status", desk.campaign)
+
+    assert ran.code == 4
+    assert ran.err == f"dispatcher: {desk.ledger}: there is no ledger yet; `dispatcher send` creates it\n"
+
+
+def test_an_unknown_option_is_usage(desk: Desk) -> None:
+    """Exit 2, and where to read more."""
+    ran = desk.run("send", "--limt", "3", desk.campaign)
+
+    assert ran.code == 2
+    assert "--limt" in ran.err
+    assert ran.err.endswith("Try: dispatcher send --help\n")
+
+
+def test_an_error_in_json_is_one_object(desk: Desk) -> None:
+    """A program that reads JSON reads the error too."""
+    ran = desk.run("send", "--json", desk.folder / "nowhere.toml")
+
+    assert ran.json == {
+        "v": 1,
+        "type": "error",
+        "exit_code": 2,
+        "message": f"{desk.folder / 'nowhere.toml'}: 1 problem(s)\n  cannot be read: No such file or directory",
+    }
+
+
+def test_a_broken_pipe_is_no_error(desk: Desk) -> None:
+    """`dispatcher preview ... | head -1` ends quietly."""
+    desk.write_sheet(people(2000))
+    desk.write_campaign(None)
+    process = desk.start("preview", desk.campaign)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+
+    assert process.wait(30) == 0
+    assert process.stderr.read() == ""
+    process.stderr.close()
+
+
+def test_names_cannot_steer_the_terminal(desk: Desk) -> None:
+    """Control characters in cells and answers are not printed."""
+    desk.write_sheet([(f"x\x1b[31m{index}", "Ana") for index in range(3)])
+    desk.write_campaign(None)
+
+    ran = desk.run("check", desk.campaign)
+
+    assert "\x1b" not in ran.out + ran.err
+
+
+def test_problems_go_to_a_file_in_the_users_own_columns(desk: Desk) -> None:
+    """`check --problems` writes the rows that cannot be sent with what to do about each."""
+    desk.write_sheet([*people(2), ("letters", "Zoe"), people(1)[0]])
+    desk.write_campaign(None)
+
+    ran = desk.run("check", "--problems", desk.folder / "problems.csv", desk.campaign)
+
+    lines = (desk.folder / "problems.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert ran.code == 3
+    assert lines[0] == "Phone,First name,problem in,what to do,sheet row"
+    assert lines[1].startswith("letters,Zoe,Phone,")
+    assert lines[1].endswith(",4")
+    assert lines[2].startswith("'+12025551000,Name 0,Phone,")
+    assert lines[2].endswith(",5")
+
+
+def test_a_sheet_with_many_refused_rows_is_in_question(desk: Desk) -> None:
+    """More than 5 % refused looks like the wrong column: nothing is sent unless a person accepts it."""
+    desk.write_sheet([*people(18), ("letters", "Zoe"), ("more letters", "Zed")])
+    with Loopback() as server:
+        desk.write_campaign(server.endpoint)
+
+        stopped = desk.run("send", desk.campaign)
+        assert not server.received
+        accepted = desk.run("send", "--accept-refused", desk.campaign)
+
+    assert (stopped.code, accepted.code) == (3, 6)
+    assert "2 of 20 rows are refused, more than 5%" in stopped.err
+    assert len(server.accepted) == 18
+
+
+def test_limit_shows_and_records_an_agents_limit(desk: Desk) -> None:
+    """A change can be recorded as of an earlier moment, so that nobody waits twice."""
+    desk.write_sheet(people(1))
+    with Loopback() as server:
+        desk.write_campaign(server.endpoint, sessions_per_second="sessions_per_second = 1")
+        desk.run("send", desk.campaign)
+    agent = "66c0ec5d5cd447cc0bafda3b"
+
+    shown = desk.run("limit", "--json", "--ledger", desk.ledger).json["agents"]
+    recorded = desk.run("limit", "--json", "--ledger", desk.ledger, agent, "5", "--at", "2026-01-05 10:00").json
+    ahead = desk.run("limit", "--ledger", desk.ledger, agent, "5", "--at", "2999-01-01 10:00")
+
+    assert [(one["agent"], one["sessions_per_second"], one["changed_at"]) for one in shown] == [(agent, 1, None)]
+    assert recorded["agents"][0]["sessions_per_second"] == 5
+    assert recorded["agents"][0]["warm_up_left_s"] == 0
+    assert ahead.code == 2
+
+
+def test_init_drafts_a_campaign_that_check_completes(desk: Desk) -> None:
+    """The draft names the columns it found; check says what is still empty."""
+    sheet = desk.write_sheet(people(3), header=("Mobile", "Name"))
+
+    made = desk.run("init", sheet)
+    again = desk.run("init", sheet)
+    checked = desk.run("check", sheet.with_suffix(".toml"))
+
+    draft = sheet.with_suffix(".toml").read_text()
+    assert (made.code, again.code, checked.code) == (0, 2, 2)
+    assert 'to = "{Mobile}"' in draft
+    assert '"{Mobile}", "{Name}"' in draft
+    assert "agent.id" in checked.err
+    assert "template.name" in checked.err
+
+
+def test_the_sandbox_command_answers(desk: Desk, tmp_path: Path) -> None:
+    """The stand-in on a port: a campaign pointed at it is served, the journal says what it saw."""
+    desk.write_sheet(people(2))
+    journal = tmp_path / "journal.jsonl"
+    process = desk.start("sandbox", "--json", "--port", "0", "--limit", "5", "--journal", journal)
+    assert process.stdout is not None
+    try:
+        desk.write_campaign(json.loads(process.stdout.readline())["endpoint"])
+
+        ran = desk.run("send", desk.campaign)
+    finally:
+        process.send_signal(2)
+        process.communicate(timeout=10)
+
+    assert ran.code == 0
+    assert [json.loads(line)["verdict"] for line in journal.read_text().splitlines()] == ["accepted", "accepted"]
+
+
+def test_the_key_can_come_from_a_file(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DISPATCHER_API_KEY_FILE for cron."""
+    monkeypatch.delenv("DISPATCHER_API_KEY")
+    key_path = desk.folder / "key"
+    key_path.write_text(f"{API_KEY}\n")
+    monkeypatch.setenv("DISPATCHER_API_KEY_FILE", os.fspath(key_path))
+    desk.write_sheet(people(1))
+    with Loopback(lambda body, earlier: Answer()) as server:
+        desk.write_campaign(server.endpoint)
+
+        assert desk.run("send", desk.campaign).code == 0

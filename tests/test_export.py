@@ -1,0 +1,143 @@
+"""Results back to the sheet: own columns, own order, text stays text, and safe to send again."""
+
+import csv
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from dispatcher.errors import UsageError
+from dispatcher.export import OUTCOME_COLUMNS, ExportRow, write_export
+from dispatcher.models import State
+from tests.loopback import Answer, Loopback
+from tests.program import Desk, people
+
+HOSTILE = [
+    "=1+1",
+    "+12025550100",
+    "-5",
+    "@SUM(A1)",
+    "00501",
+    "15551234567",
+    "2026-12-03",
+    "https://example.com",
+    "a\tb",
+]
+
+
+def row(cells: list[str], **changes: object) -> ExportRow:
+    """Return an accepted row with these cells."""
+    facts = {
+        "state": State.ACCEPTED,
+        "reason": "HTTP 200",
+        "attempted_at": "2026-11-22T09:30:00.000Z",
+        "session_id": "s-1",
+        "attempt_count": 1,
+        "row_number": 2,
+    }
+    return ExportRow(cells=cells, **facts | changes)  # type: ignore[arg-type] # the table above has the right types
+
+
+def test_text_stays_text_in_a_workbook(tmp_path: Path) -> None:
+    """No formula, no number, no link: every cell is the string it was."""
+    out = tmp_path / "out.xlsx"
+
+    write_export(out, [f"c{index}" for index in range(len(HOSTILE))], [row(HOSTILE)])
+
+    sheet = openpyxl.load_workbook(out).active
+    assert sheet is not None
+    cells = next(sheet.iter_rows(min_row=2))
+    assert [cell.value for cell in cells[: len(HOSTILE)]] == HOSTILE
+    assert {cell.data_type for cell in cells[: len(HOSTILE)]} == {"s"}
+    assert not any(cell.hyperlink for cell in cells)
+    assert sheet.freeze_panes == "A2"
+    assert sheet.auto_filter.ref is not None
+
+
+def test_a_csv_is_no_formula_for_excel(tmp_path: Path) -> None:
+    """What Excel would calculate gets an apostrophe in front."""
+    out = tmp_path / "out.csv"
+
+    write_export(out, ["a", "b", "c", "d", "e"], [row(["=1+1", "+1202", "-5", "@x", "plain"])])
+
+    with out.open(encoding="utf-8-sig", newline="") as file:
+        header, line = csv.reader(file)
+    assert header == ["a", "b", "c", "d", "e", *OUTCOME_COLUMNS]
+    assert line[:5] == ["'=1+1", "'+1202", "'-5", "'@x", "plain"]
+
+
+def test_columns_named_like_ours_are_kept_apart(tmp_path: Path) -> None:
+    """An export of an export keeps the first one's columns."""
+    out = tmp_path / "out.csv"
+
+    write_export(out, ["phone", "state"], [row(["1", "CA"])])
+
+    assert out.read_text(encoding="utf-8-sig").splitlines()[0].startswith("phone,state,state (2),reason")
+
+
+@pytest.mark.parametrize("name", ["out.txt", "out"], ids=["unknown ending", "no ending"])
+def test_an_unknown_ending_is_refused(tmp_path: Path, name: str) -> None:
+    """The two formats are named."""
+    with pytest.raises(UsageError, match=r"write to a file that ends in \.xlsx or \.csv"):
+        write_export(tmp_path / name, [], [])
+
+
+def test_a_failing_write_leaves_the_old_file(tmp_path: Path) -> None:
+    """Half an export never takes the place of a whole one."""
+    out = tmp_path / "out.csv"
+    out.write_text("the old one")
+
+    def rows() -> object:
+        yield row(["1"])
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_export(out, ["phone"], rows())  # type: ignore[arg-type] # a generator of rows that breaks off
+
+    assert out.read_text() == "the old one"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("ending", ["xlsx", "csv"])
+def test_an_export_can_be_sent_again_and_messages_nobody_twice(desk: Desk, ending: str) -> None:
+    """Reading the export back gives the same people; a corrected failure is all that is sent."""
+    desk.write_sheet([*people(30), ("+1202555103", "Too short")])
+    refusing = True
+    with Loopback(lambda body, earlier: Answer(400 if refusing and body["to"].endswith("1004") else 200)) as server:
+        desk.write_campaign(server.endpoint)
+        assert desk.run("send", desk.campaign).code == 6
+        out = desk.folder / f"outcomes.{ending}"
+        assert desk.run("export", desk.campaign, out).code == 0
+        refusing = False
+
+        again = desk.run("retry", "--json", "--recipients", out, desk.campaign)
+
+    assert again.json["sent"] == 1
+    assert set(server.accepted.values()) == {1}
+    assert len(server.accepted) == 30
+
+
+def test_the_input_is_never_written_to(desk: Desk) -> None:
+    """Naming the recipients file as the output is refused."""
+    sheet = desk.write_sheet(people(1))
+    desk.write_campaign(None)
+    desk.run("send", "--sandbox", desk.campaign)
+
+    ran = desk.run("export", "--sandbox", desk.campaign, sheet)
+
+    assert ran.code == 2
+    assert "is the recipients file, which is never written to" in ran.err
+
+
+def test_only_failed_rows(desk: Desk) -> None:
+    """--state picks rows in a state."""
+    desk.write_sheet(people(4))
+    with Loopback(lambda body, earlier: Answer(400 if body["to"].endswith("1002") else 200)) as server:
+        desk.write_campaign(server.endpoint)
+        desk.run("send", desk.campaign)
+
+    desk.run("export", "--state", "failed", desk.campaign, desk.folder / "failed.csv")
+
+    lines = (desk.folder / "failed.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert len(lines) == 2
+    assert lines[1].startswith("'+12025551002,Name 2,failed,HTTP 400")
