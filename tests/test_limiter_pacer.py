@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from heapq import heappop, heappush
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -221,14 +222,48 @@ def test_a_limit_that_becomes_active_is_found(limit: int) -> None:
     assert len(tally.refused_at_s) <= 20
 
 
-@pytest.mark.parametrize(("before_s", "after_s"), [(0.005, 0.08), (0.08, 0.005)], ids=["longer", "shorter"])
+def test_refusals_of_an_earlier_stance_say_nothing_about_the_next() -> None:
+    """When five calls in the air are all refused, one dare is taken back, and the limit is not doubted."""
+    pacer = Pacer(5, 0.0, learnt=Learnt(5, least_s=0.1, typical_s=0.1, samples=100, even=False))
+    slots = [pacer.take(pacer.ready_at_s(0.0)) for _ in range(5)]
+
+    for slot in slots:
+        pacer.release(slot, Signal.REFUSED, 2.0)
+
+    assert pacer.stance.even
+    assert pacer.limit == 5
+
+
 @pytest.mark.parametrize("counting", ["sliding", "even"])
-def test_a_way_that_changes(counting: str, before_s: float, after_s: float) -> None:
-    """When calls suddenly take longer or shorter, the rate is back within two minutes, almost unrefused."""
-    legs = iter([before_s] * 6_000 + [after_s] * 12_000)
-    pacer = Pacer(5, 0.0)
+@pytest.mark.parametrize("limit", [1, 5])
+def test_a_way_that_becomes_longer_is_noticed(limit: int, counting: str) -> None:
+    """When every call suddenly takes longer, the old floor is forgotten within a minute, not within hours."""
+    legs = iter([0.03] * 600 * limit + [0.08] * 10_000)
+    jitter = Random(1)
+    latency = Latency(lambda _: next(legs) * jitter.lognormvariate(0, 0.03))
 
-    tally = simulate(pacer, COUNTINGS[counting](5), Latency(lambda _: next(legs)), seconds=1_200)
+    tally = simulate(Pacer(limit, 0.0), COUNTINGS[counting](limit), latency, seconds=600)
 
-    assert tally.used(5, 760, 1_200) > 97
-    assert len(tally.refused_at_s) <= 5
+    assert tally.used(limit, 400, 600) > 92
+    assert len(tally.refused_at_s) <= 6
+
+
+def test_a_way_that_becomes_shorter_is_noticed() -> None:
+    """When every call suddenly takes less long, one quick answer is enough to lower the floor."""
+    legs = iter([0.08] * 6_000 + [0.005] * 20_000)
+
+    tally = simulate(Pacer(5, 0.0), COUNTINGS["sliding"](5), Latency(lambda _: next(legs)), seconds=900)
+
+    assert tally.used(5, 700, 900) > 99
+    assert len(tally.refused_at_s) <= 6
+
+
+@pytest.mark.parametrize("work_s", [0.3, 2.0])
+def test_answers_that_take_longer_than_the_pace_do_not_set_it(work_s: float) -> None:
+    """Where every answer takes longer than 1/limit, or than a second, the rate is used all the same."""
+    latency = Latency(lambda _: 0.02, lambda _: work_s)
+
+    tally = simulate(Pacer(5, 0.0), COUNTINGS["sliding"](5), latency, seconds=600)
+
+    assert tally.used(5, 60, 600) > 98
+    assert not tally.refused_at_s

@@ -10,9 +10,9 @@ from dispatcher.limiter.round_trips import RoundTrips
 ANSWER_PATIENCE_S = 2.0  # a lane waits at most this long for its answer
 WORK_S = 0.15  # answers usually this much above the least one: the API works, the network is not so uneven
 LEAST_GUARD_S, GUARD_STEP = 0.005, 2.0
-LEAST_GAIN = 0.005  # share of the rate that must be at stake
-PRICE, PAUSE_S = 2.0, 1.5  # a dare that fails costs two refusals and a pause
-REPEAT_FACTOR = 100.0  # what a dare that failed must promise, as a multiple of its price
+LEAST_GAIN, LEAST_PATIENCE_GAIN = 0.005, 0.02  # shares of the rate that must be at stake
+PRICE_CALLS, PRICE_S = 2.0, 0.8  # a dare that fails costs two refusals, and the holds about this long
+REPEAT_FACTOR = 200.0  # what a dare that failed must promise, as a multiple of its price
 LEAST_CALLS = 5  # in a stance, and round trips, before another is judged
 SAME_TROUBLE_CALLS = 20  # failures that follow within so many calls are one
 MOST_FAILURES = 6
@@ -77,7 +77,7 @@ class Boldness:
 
     def __init__(self, limit: int, learnt: Learnt) -> None:
         self._has_window = limit > 1
-        self._price = PRICE + PAUSE_S * limit
+        self._price = PRICE_CALLS + PRICE_S * limit
         self._stances = [Stance(even=1 / limit >= LEAST_EVEN_GAP_S)]
         self.failed_dares, self.calls_since_failure = 0, 0
         self._calls_in_stance = 0
@@ -118,21 +118,27 @@ class Boldness:
         return True
 
     def _bolder(self, trips: RoundTrips, window_s: float) -> Stance | None:
+        """Return the next bolder stance: the one with the least risk that helps, if it pays."""
         stance = self.stance
-        usual_s, mean_s = (min(stance.patience_s, excess_s) for excess_s in (trips.usual_excess_s, trips.mean_excess_s))
-        if usual_s >= WORK_S and self._pays(usual_s / window_s):
-            return replace(stance, patience_s=LEAST_GUARD_S)
-        if stance.even and self._has_window:
-            return replace(stance, even=False) if self._pays(max(usual_s, mean_s) / window_s) else None
-        if ANSWER_PATIENCE_S > stance.patience_s > LEAST_GUARD_S and self._pays(usual_s / window_s):
-            return replace(stance, patience_s=stance.patience_s / GUARD_STEP)
-        if stance.patience_s == ANSWER_PATIENCE_S and self._pays(usual_s / window_s):
-            return replace(stance, patience_s=0.0)
-        return None
+        wait_s = min(stance.patience_s, trips.usual_wait_s(window_s))
+        is_patient = stance.patience_s == ANSWER_PATIENCE_S
+        works = is_patient and trips.usual_excess_s >= WORK_S
+        outlasts = is_patient and trips.typical_s > window_s
+        if stance.even and self._has_window and not works and not (outlasts and self.failed_dares):
+            wait_s = min(stance.patience_s, max(wait_s, trips.mean_excess_s))
+            return replace(stance, even=False) if self._pays(wait_s / window_s, LEAST_GAIN) else None
+        if is_patient:
+            patience_s = LEAST_GUARD_S if works or outlasts else 0.0
+        elif stance.patience_s > LEAST_GUARD_S:
+            patience_s = stance.patience_s / GUARD_STEP
+        else:
+            return None
+        pays = self._pays(wait_s / window_s, LEAST_PATIENCE_GAIN)
+        return replace(stance, patience_s=patience_s) if pays else None
 
-    def _pays(self, stake: float) -> bool:
+    def _pays(self, stake: float, least: float) -> bool:
         factor = REPEAT_FACTOR * 2 ** (self.failed_dares - 1) if self.failed_dares else 1.0
-        return stake >= LEAST_GAIN and stake * self.calls_since_failure >= self._price * factor
+        return stake >= least and stake * self.calls_since_failure >= self._price * factor
 
     def count_refusal(self) -> None:
         """Note that a call started in this stance was refused."""
@@ -148,7 +154,7 @@ class Boldness:
         """How many refusals prove a stance too bold; the beat may have to be shifted more than once."""
         return 3 if self.stance.patience_s == 0 and self._has_window else 2
 
-    def retreat(self, trips: RoundTrips) -> bool:
+    def retreat(self, trips: RoundTrips, window_s: float) -> bool:
         """Take the last dare back if refusals come close together, and tell whether it was taken back.
 
         A guard that was too small is tried again ``GUARD_STEP`` times as large while that still pays.
@@ -160,7 +166,7 @@ class Boldness:
             self.failed_dares = min(self.failed_dares + 1, MOST_FAILURES)
         self.calls_since_failure = 0
         wider_s = failed.patience_s * GUARD_STEP
-        if failed.even == self.stance.even and 0 < wider_s < trips.usual_excess_s / 2:
+        if failed.even == self.stance.even and 0 < wider_s < trips.usual_wait_s(window_s) / 2:
             self._stances.append(replace(failed, patience_s=wider_s))
         self.settle()
         return True

@@ -68,10 +68,10 @@ class Limiter:
             return self._pacer.take(self._loop.time())
 
     async def _until_ready(self) -> None:
-        while (wait_s := self._pacer.ready_at_s(self._loop.time()) - self._loop.time()) > 0:
+        while (ready_s := self._pacer.ready_at_s(self._loop.time())) > self._loop.time():
             self._released.clear()
             try:
-                async with asyncio.timeout(wait_s):
+                async with asyncio.timeout_at(ready_s):
                     await self._released.wait()
             except TimeoutError:
                 continue

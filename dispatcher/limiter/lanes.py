@@ -68,8 +68,7 @@ class Lanes:
 
     def free(self, slot: Slot, free_at_s: float) -> None:
         """Open the lane of ``slot`` at ``free_at_s``, unless a later call has it by now."""
-        lane = self._lanes[slot.lane]
-        if lane.holder is slot and lane.free_at_s != free_at_s:
+        if self._lanes[slot.lane].holder is slot:
             self._shut(slot.lane, free_at_s)
 
     def _shut(self, index: int, free_at_s: float) -> None:

@@ -4,10 +4,11 @@ import math
 from collections import deque
 from enum import StrEnum
 
-from dispatcher.limiter.boldness import PAUSE_S, Boldness, Learnt, Stance
+from dispatcher.limiter.boldness import Boldness, Learnt, Stance
 from dispatcher.limiter.lanes import Lanes, Slot
 from dispatcher.limiter.round_trips import RoundTrips
 
+RESTART_HOLD_S = 1.5  # the second the server may count, and half a second for a call that arrived late
 SHORTEST_GAP_S = 0.001  # event loops cannot time less
 LONGEST_HOLD_S = 5.0
 BEAT_TOLERANCE, BEAT_SHIFT = 0.2, 0.38  # shares of 1/limit, see ``_keep_beat`` and ``_shift_beat``
@@ -53,7 +54,7 @@ class Pacer:
         self._probe_at_s, self._probe_wait_s = math.inf, PROBE_AFTER_S
         self._held_until_s = now_s
         if idle_s is not None:
-            self._held_until_s += max(0.0, PAUSE_S - max(0.0, idle_s))
+            self._held_until_s += max(0.0, RESTART_HOLD_S - max(0.0, idle_s))
         self._open_lanes(self._held_until_s)
 
     @property
@@ -79,7 +80,7 @@ class Pacer:
     @property
     def pace_per_s(self) -> float:
         """Sessions a second that can be started at present."""
-        wait_s = min(self.stance.patience_s, self._trips.usual_excess_s)
+        wait_s = min(self.stance.patience_s, self._trips.usual_wait_s(self._lanes.window_s))
         return self._lanes.count / (self._lanes.window_s + wait_s)
 
     @property
@@ -178,15 +179,15 @@ class Pacer:
         return max(now_s, last_s + 1 / self.limit)
 
     def _hold(self, now_s: float, retry_after_s: float) -> None:
-        hold_s = min(LONGEST_HOLD_S, 0.5 / self.limit * 2**self._refusals_in_a_row)
+        hold_s = min(LONGEST_HOLD_S, 0.5 / self.limit * 2 ** min(self._refusals_in_a_row, 10))
         self._refusals_in_a_row += 1
         self._held_until_s = max(self._held_until_s, now_s + hold_s, now_s + retry_after_s)
 
     def _doubt(self, now_s: float) -> None:
         """Draw the consequence of a refusal: the stance is too bold, or the limit too high, or neither."""
         self._boldness.count_refusal()
-        if self._boldness.retreat(self._trips):
-            self._open_lanes(self._next_even_s(now_s) + PAUSE_S)
+        if self._boldness.retreat(self._trips, self._lanes.window_s):
+            self._open_lanes(self._next_even_s(now_s))
         elif self._boldness.is_first and self._boldness.refused_within(3, 30):
             lower = [limit for limit in LOWER_LIMITS if limit < self.limit]
             if lower:
@@ -202,7 +203,7 @@ class Pacer:
             self._probe_wait_s = min(LONGEST_PROBE_S, 2 * self._probe_wait_s)
         self.limit = limit
         self._boldness = Boldness(limit, Learnt(limit))  # it was the limit that was refused, no stance
-        self._open_lanes(self._next_even_s(now_s) + PAUSE_S)
+        self._open_lanes(self._next_even_s(now_s))
 
     def _keep_beat(self, now_s: float) -> None:
         """Wait for the next beat once late timers have carried the starts too far from it."""

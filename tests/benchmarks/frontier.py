@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from itertools import product
+from statistics import quantiles
 
 from dispatcher.limiter import Pacer
 from tests.benchmarks.drive import (
@@ -68,11 +69,23 @@ def simulate_all(ways: tuple[str, ...], hours: float, seed: int) -> Tallies:
 async def run_all(ways: tuple[str, ...], minutes: float) -> Tallies:
     """Run every cell over real sockets, all cells of a batch at the same time."""
     tallies: Tallies = {}
+    lateness_s: list[float] = []
+    watch = asyncio.create_task(_watch_timers(lateness_s))
     async with strict_server() as address:
         for batch in BATCHES:
             drivers = [_run_cell(address, way, cell, minutes) for way in batch if way in ways for cell in CELLS]
             tallies |= dict(await asyncio.gather(*drivers))
+    watch.cancel()
+    late_ms = [1_000 * part for part in quantiles(lateness_s, n=100)]
+    print(f"Timers of this machine were late by {late_ms[49]:.1f} ms, one in a hundred by {late_ms[98]:.1f} ms.")
     return tallies
+
+
+async def _watch_timers(lateness_s: list[float]) -> None:
+    while True:
+        before_s = time.monotonic()
+        await asyncio.sleep(0.05)
+        lateness_s.append(time.monotonic() - before_s - 0.05)
 
 
 async def _run_cell(address: str, way: str, cell: Cell, minutes: float) -> tuple[tuple[str, Cell], Tally]:
