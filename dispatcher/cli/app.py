@@ -1,7 +1,6 @@
 """The program's entry and its one error boundary."""
 
 import json
-import sys
 import traceback
 from collections.abc import Sequence
 
@@ -10,6 +9,7 @@ import click
 from dispatcher import __version__
 from dispatcher.cli import deciding, drafting, reading, sending
 from dispatcher.cli.settings import Settings, shared_options
+from dispatcher.cli.streams import drop_unread_output, unread_tolerated
 from dispatcher.errors import DispatcherError, ExitCode
 
 
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return _fail(settings, ExitCode.INTERRUPTED, "stopped by hand; nothing more was sent")
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output went away; there is nobody left to tell
+        drop_unread_output()  # there is nobody left to tell
         return ExitCode.OK
     except DispatcherError as error:
         return _fail(settings, error.exit_code, str(error))
@@ -69,7 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(settings: Settings, code: ExitCode, message: str) -> int:
-    if settings.json:
-        click.echo(json.dumps({"v": 1, "type": "error", "exit_code": int(code), "message": message}))
-    click.echo(f"dispatcher: {message}", err=True)
+    with unread_tolerated():
+        if settings.json:
+            click.echo(json.dumps({"v": 1, "type": "error", "exit_code": int(code), "message": message}))
+        click.echo(f"dispatcher: {message}", err=True)
     return int(code)

@@ -14,12 +14,13 @@ from dispatcher.campaign import load_campaign, read_api_key
 from dispatcher.cli import words
 from dispatcher.cli.options import FILE, Duration, campaign_argument, is_terminal, local_date, print_json, print_lines
 from dispatcher.cli.settings import Settings, shared_options
+from dispatcher.cli.streams import unread_tolerated
 from dispatcher.errors import ExitCode, HiddenRowsError, UsageError
 from dispatcher.models import Campaign, Verdict
 
 if TYPE_CHECKING:  # the pipeline is heavy, and `--help` does not need it
     from dispatcher.cli.live import View
-    from dispatcher.pipeline import Plan, SendOrder, StopSwitch
+    from dispatcher.pipeline import Event, Plan, SendOrder, StopSwitch
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -120,13 +121,17 @@ def _run_order(settings: Settings, order: "SendOrder", *, yes: bool) -> int:
     def confirm(plans: "list[Plan]") -> bool:
         return not is_asking or click.confirm(words.ask_to_send(plans), err=True)
 
-    with _closing(view), _stopping_on_signals(stop):
+    def show(event: "Event") -> None:
+        with unread_tolerated():  # who stops reading does not mean that the rows should not be sent
+            view.show(event)
+
+    with _stopping_on_signals(stop), _closing(view):
         try:
-            return send_all(order, on_event=view.show, stop=stop, confirm=confirm)
+            return send_all(order, on_event=show, stop=stop, confirm=confirm)
         except HiddenRowsError as error:
             if settings.no_input or settings.json or not is_terminal():
                 raise
-            return send_all(_decide_hidden(order, error), on_event=view.show, stop=stop, confirm=confirm)
+            return send_all(_decide_hidden(order, error), on_event=show, stop=stop, confirm=confirm)
 
 
 def _decide_hidden(order: "SendOrder", error: HiddenRowsError) -> "SendOrder":
@@ -145,7 +150,8 @@ def _closing(view: "View") -> Iterator[None]:
     try:
         yield
     finally:
-        view.close()
+        with unread_tolerated():
+            view.close()
 
 
 @contextmanager
