@@ -30,6 +30,7 @@ IN_AIR_MAX = 8
 PATIENCE_S = 30.0
 HEADER = ("Phone", "First name", "Appointment ID", "Clinic")
 _ROOT = Path(__file__).parent.parent
+_PRIVATE = ("show", "preview", "export")  # these print whole numbers on purpose
 _FAST: tuple[Twist, ...] = (partial(lift_limit, IN_AIR_MAX), partial(shorten_silence, 0.5))
 
 Person = dict[str, str]
@@ -88,6 +89,7 @@ class Life:
 
     process: ForkServerProcess
     path: Path
+    command: str
 
     @property
     def pid(self) -> int:
@@ -111,8 +113,9 @@ class Life:
         return self.process.exitcode is not None
 
     def signal(self, number: signal.Signals) -> None:
-        """Send it a signal."""
-        os.kill(self.pid, number)
+        """Send it a signal, if it is still there."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
 
     def kill(self) -> None:
         """End it as a power button would, without a word; wait until it is gone."""
@@ -236,7 +239,7 @@ class Scene:
         arguments = (argv, (*(_FAST if fast else ()), *twists), path, environment)
         process = _nursery().Process(target=_live, args=arguments)
         process.start()
-        self.lives.append(Life(process, path))
+        self.lives.append(Life(process, path, command))
         return self.lives[-1]
 
     def run(self, command: str, *options: str, twists: Sequence[Twist] = (), fast: bool = True) -> int:
@@ -279,7 +282,7 @@ class Scene:
             kills=self.kills,
             in_air_max=IN_AIR_MAX,
             resent=resent or {},
-            outputs=[text for life in self.lives for text in (life.out, life.err)],
+            outputs=[text for life in self.lives if life.command not in _PRIVATE for text in (life.out, life.err)],
             secrets={CANARY_KEY, *self.everybody},
         )
         return judge(self.ledger_path, self.journal, case)

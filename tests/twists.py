@@ -170,3 +170,13 @@ def act_before_call(module: str, name: str, action: Callable[[], object]) -> Non
         return original(*args, **kwargs)
 
     original = replace(module, name, called)
+
+
+def pause_before_call(module: str, name: str, marker: Path, pause_s: float) -> None:
+    """Stand still for a while before ``name`` is called, and create ``marker`` to say that it stands there."""
+
+    def pause() -> None:
+        marker.touch()
+        time.sleep(pause_s)
+
+    act_before_call(module, name, pause)
