@@ -33,7 +33,7 @@ class Fate(StrEnum):
     ERROR_UNDONE = "error_undone"  # 500 - refused
     CLOSE_DONE = "close_done"  # read whole, closed without an answer - accepted
     CLOSE_UNDONE = "close_undone"  # read whole, reset without an answer - refused
-    CLOSE_UNREAD = "close_unread"  # closed before a byte was read - nothing, nobody knows who it was
+    CLOSE_UNREAD = "close_unread"  # closed before it was read, so nobody knows whose it was - dropped
     SILENT = "silent"  # read whole, never answered - accepted
 
 
@@ -46,7 +46,7 @@ HOSTILE: tuple[tuple[Fate, float], ...] = (
     (Fate.SILENT, 0.02),
     (Fate.REFUSE, 0.02),
 )
-"""The share of each misbehaviour; 3 % of the connections are closed unread besides."""
+"""The share of each misbehaviour; 3 % of the requests are closed unread besides."""
 
 _UNREAD_SHARE = 0.03
 _ACCEPTING = (Fate.ACCEPT, Fate.ERROR_DONE, Fate.CLOSE_DONE, Fate.SILENT)
@@ -82,40 +82,44 @@ class Judge:
         self._seed = seed
         self._script = {key: list(fates) for key, fates in script.items()}
         self._latency_s = latency_s
-        self._connections = 0
+        self._requests = 0
         self._tries: Counter[str] = Counter()
         self._lines = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Deal with one connection, which carries one request."""
-        self._connections += 1
+        """Deal with one connection, request after request."""
         try:
-            if self._seed is not None and _draw(self._seed, self._connections) < _UNREAD_SHARE:
-                self._note("dropped", Fate.CLOSE_UNREAD, {})
-                return
-            await self._deal(reader, writer)
+            while first := await reader.read(1):
+                self._requests += 1
+                if self._seed is not None and _draw(self._seed, self._requests) < _UNREAD_SHARE:
+                    self._note("dropped", Fate.CLOSE_UNREAD, {})
+                    return
+                if not await self._deal(first, reader, writer):
+                    return
         except (asyncio.IncompleteReadError, ConnectionError):
             return  # the sender died or gave up; what was not read whole was not accepted
         finally:
             writer.close()
 
-    async def _deal(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        body = json.loads(await _read_request(reader))
+    async def _deal(self, first: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Read the rest of a request and do to it what it deserves; return whether the connection lives on."""
+        body = json.loads(await _read_request(first, reader))
         if "script" in body:
             self._script = {key: list(fates) for key, fates in body["script"].items()}
             writer.write(_answer(200, "{}"))
-            return
+            return False
         fate = self._choose(key_of(body))
         self._note("accepted" if fate in _ACCEPTING else "refused", fate, body)
         await asyncio.sleep(self._latency_s)
-        if fate is Fate.SILENT:
-            await reader.read()  # until the sender hangs up
-        elif fate is Fate.CLOSE_UNDONE:
-            _reset(writer)
-        elif fate in _ANSWERS:
+        if fate in _ANSWERS:
             status, text = _ANSWERS[fate]
             writer.write(_answer(status, text.format(number=self._lines, to=body["to"])))
             await writer.drain()
+        elif fate is Fate.SILENT:
+            await reader.read()  # until the sender hangs up
+        elif fate is Fate.CLOSE_UNDONE:
+            _reset(writer)
+        return fate in _ANSWERS
 
     def _choose(self, key: str) -> Fate:
         self._tries[key] += 1
@@ -137,8 +141,8 @@ class Judge:
         os.write(self._journal, (json.dumps(line) + "\n").encode())
 
 
-async def _read_request(reader: asyncio.StreamReader) -> bytes:
-    head = await reader.readuntil(b"\r\n\r\n")
+async def _read_request(first: bytes, reader: asyncio.StreamReader) -> bytes:
+    head = first + await reader.readuntil(b"\r\n\r\n")
     lengths = [line.split(b":")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
     return await reader.readexactly(int(lengths[0]))
 

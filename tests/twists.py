@@ -16,7 +16,7 @@ from collections.abc import Callable
 from datetime import datetime, tzinfo
 from functools import partial, wraps
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from sqlalchemy import Engine, event
 
@@ -150,11 +150,6 @@ def reboot() -> None:
     """Look like another start of the machine."""
     replace("dispatcher.ledger.agents", "_boot_id", lambda: "another-boot")
     replace("dispatcher.ledger.agents", "_boot_clock_s", lambda: 5.0)
-
-
-def loop_or_wall(kind: Literal["wall"]) -> None:
-    """Break the program on purpose: let the event loop, and with it all pacing, follow the wall clock."""
-    replace("asyncio:BaseEventLoop", "time", lambda self: time.time())
 
 
 def act_before_call(module: str, name: str, action: Callable[[], object]) -> None:
