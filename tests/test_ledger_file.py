@@ -58,8 +58,8 @@ def test_all_files_are_private(path: Path) -> None:
 
 
 def test_a_closed_ledger_is_one_file(closed: Path) -> None:
-    """What a person copies or mails is whole: nothing is left in side files."""
-    assert [found.name for found in closed.parent.iterdir()] == ["ledger.db"]
+    """What a person copies or mails is whole: only the lock file stays beside it."""
+    assert sorted(found.name for found in closed.parent.iterdir()) == ["ledger.db", "ledger.db.lock"]
 
 
 def test_the_settings_are_those_that_lose_nothing(path: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_rehearsal_and_the_real_thing_never_mix(path: Path) -> None:
     assert refusal_of(path) == f"{path}: this is a rehearsal's ledger; choose another file with --ledger"
     ledger.Writer(path, sandbox=None).close()
     ledger.remove_sandbox_ledger(path)
-    assert list(path.parent.iterdir()) == []
+    assert [found.name for found in path.parent.iterdir()] == ["ledger.db.lock"]
     ledger.remove_sandbox_ledger(path)
 
     ledger.Writer(path).close()
@@ -215,7 +215,7 @@ def test_a_symlink_leads_to_the_same_lock(closed: Path, tmp_path: Path) -> None:
     assert ledger.RunLock(link).path == ledger.RunLock(closed).path
     with ledger.Writer(link) as writer:
         load(writer, [person(0), person(1), person(2)], fingerprint="g")
-    assert sorted(found.name for found in tmp_path.iterdir()) == ["ledger.db", "link.db"]
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["ledger.db", "ledger.db.lock", "link.db"]
     assert len(states(closed)) == 3
 
 

@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from dispatcher.errors import LedgerError
+from dispatcher.ledger.mark import Mark
 from dispatcher.ledger.place import refuse_unfit_place
 from dispatcher.ledger.schema import APPLICATION_ID, SANDBOX_APPLICATION_ID, SCHEMA_VERSION, metadata
 
@@ -51,7 +52,8 @@ def open_writer(path: Path, *, sandbox: bool | None) -> Engine:
     refuse_unfit_place(path)
     _create_private(path)
     engine = _engine(f"file:{_quote(path)}?mode=rw")
-    with translated(path), engine.connect() as connection:
+    with ExitStack() as undo, translated(path), engine.connect() as connection:
+        undo.callback(engine.dispose)
         is_new = _is_empty(connection)
         if not is_new:
             _check_header(path, connection, application_id)
@@ -60,6 +62,7 @@ def open_writer(path: Path, *, sandbox: bool | None) -> Engine:
             _create_tables(connection, application_id or APPLICATION_ID)
         else:
             _check_soon(path, connection)
+        undo.pop_all()
     return engine
 
 
@@ -87,7 +90,7 @@ def translated(path: Path) -> Iterator[None]:
     """Turn what the database or the disk says into a ``LedgerError`` that says what to do."""
     try:
         yield
-    except (DBAPIError, sqlite3.Error, OSError) as error:
+    except (DBAPIError, sqlite3.Error, OSError, UnicodeDecodeError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         raise LedgerError(f"{path}: {_advise(path, str(cause))}") from error
 
@@ -210,3 +213,6 @@ def remove_sandbox_ledger(path: Path) -> None:
         _check_header(path, connection, SANDBOX_APPLICATION_ID)
     for suffix in ("", "-wal", "-shm", "-journal", ".spill"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
+    mark = Mark(path)
+    mark.set(0)
+    mark.close()

@@ -12,6 +12,7 @@ from typing import Self
 
 from dispatcher.errors import InterruptedRunError, LedgerError, LockHeldError
 from dispatcher.ledger.file import utc_now
+from dispatcher.ledger.mark import MARK_OFFSET, lock_path
 
 _POLL_S = 0.2
 
@@ -24,8 +25,7 @@ class RunLock:
     """
 
     def __init__(self, ledger_path: Path) -> None:
-        real_path = ledger_path.resolve()  # two paths to one ledger meet at one lock
-        self.path = real_path.with_name(real_path.name + ".lock")
+        self.path = lock_path(ledger_path)
         self._descriptor: int | None = None
 
     def acquire(self, *, wait_s: float = 0, is_stopped: Callable[[], bool] = lambda: False) -> None:
@@ -51,8 +51,7 @@ class RunLock:
             time.sleep(_POLL_S)
         self._descriptor = descriptor
         owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": utc_now()}
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(owner).encode(), 0)
+        os.pwrite(descriptor, json.dumps(owner).encode().ljust(MARK_OFFSET), 0)
 
     def release(self) -> None:
         """Let the next run begin; does nothing when the lock is not held."""
@@ -79,7 +78,7 @@ def _try_lock(descriptor: int) -> bool:
 
 def _describe_holder(descriptor: int) -> str:
     try:
-        owner = json.loads(os.pread(descriptor, 1000, 0))
+        owner = json.loads(os.pread(descriptor, MARK_OFFSET, 0))
         return f"process {owner['pid']} on {owner['host']}, since {owner['since']}"
     except (ValueError, KeyError, TypeError):
         return "it has just begun"

@@ -1,7 +1,6 @@
 """The ledger as the queue: which rows are due, the intent before a request, the conclusion after it."""
 
 import hashlib
-import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -50,7 +49,7 @@ def digest(campaign_id: int, key: str | None, to: str | None, cells: str) -> str
 
     SQLite notices few flipped bits by itself: most fall into the text of a cell.
     """
-    parts = "\x1f".join((str(campaign_id), key or "", to or "", cells))
+    parts = f"{campaign_id}\x1f{key or ''}\x1f{to or ''}\x1f{cells}"
     return hashlib.blake2b(parts.encode(), digest_size=16).hexdigest()
 
 
@@ -111,10 +110,9 @@ def _due_row(row: Row[tuple[object, ...]]) -> DueRow:
     return DueRow(row.id, Recipient(row.row_number, row.to_number, row.key, values))
 
 
-def count_attempt_ids(connection: Connection) -> Iterator[int]:
-    """Count on from the last attempt's id; there is one writer, so nobody else counts."""
-    last = connection.execute(select(func.max(attempts.c.id))).scalar()
-    return itertools.count((last or 0) + 1)
+def last_attempt_id(connection: Connection) -> int:
+    """Return the highest id of an attempt, 0 when there was none; there is one writer, and it counts on."""
+    return connection.execute(select(func.max(attempts.c.id))).scalar() or 0
 
 
 _MARK_SENDING = (

@@ -30,6 +30,7 @@ class Spill:
         """
         self.path = ledger_path.with_name(ledger_path.name + ".spill")
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._is_kept = True
         self._end = 0
 
     def read(self) -> list[Conclusion]:
@@ -45,6 +46,8 @@ class Spill:
     def reserve(self) -> None:
         """Empty the file and take its room on the disk, so that writing to it later needs none.
 
+        What was in it must be in the ledger by now.
+
         Raises:
             OSError: the disk has no such room.
         """
@@ -52,6 +55,7 @@ class Spill:
         if written < SPILL_BYTES:
             raise OSError("No space left on device")
         os.fsync(self._descriptor)
+        self._is_kept = False
         directory = os.open(self.path.parent, os.O_RDONLY)
         try:
             os.fsync(directory)
@@ -70,12 +74,13 @@ class Spill:
         except OSError:
             return False
         self._end += len(line)
+        self._is_kept = True
         return True
 
     def close(self) -> None:
         """Close the file, and remove it when nothing was put into it."""
         os.close(self._descriptor)
-        if not self._end:
+        if not self._is_kept:
             self.path.unlink(missing_ok=True)
 
 

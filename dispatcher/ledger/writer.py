@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -21,11 +22,12 @@ from sqlalchemy.exc import OperationalError
 
 from dispatcher.errors import LedgerError
 from dispatcher.ledger.file import open_writer, translated
+from dispatcher.ledger.mark import Mark
 from dispatcher.ledger.place import Seal
 from dispatcher.ledger.queue import (
     Conclusion,
     Intent,
-    count_attempt_ids,
+    last_attempt_id,
     replay_conclusions,
     write_conclusions,
     write_intents,
@@ -86,14 +88,21 @@ class Writer:
         self._patience_s = patience_s
         self._wait = wait
         self._trouble: LedgerError | None = None
-        self._engine = open_writer(self.path, sandbox=sandbox)
-        with translated(self.path):
+        with ExitStack() as undo, translated(self.path):
+            self._engine = open_writer(self.path, sandbox=sandbox)
+            undo.callback(self._engine.dispose)
+            self._mark = Mark(self.path)
+            undo.callback(self._mark.close)
             self._spill = Spill(self.path)
+            undo.callback(self._spill.close)
             with self._engine.begin() as connection:
+                last_id = last_attempt_id(connection)
+                self._mark.verify(last_id)
                 replay_conclusions(connection, self._spill.read())
-                self._attempt_ids = count_attempt_ids(connection)
+            self._attempt_ids = itertools.count(last_id + 1)
             self._spill.reserve()
             self._seal = Seal.of(self.path)
+            self._undo = undo.pop_all()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="ledger-writer", daemon=True)
         self._thread.start()
@@ -110,8 +119,7 @@ class Writer:
         """Write what was handed over, then close the ledger."""
         self._jobs.put(None)
         self._thread.join()
-        self._engine.dispose()
-        self._spill.close()
+        self._undo.close()
 
     def call(
         self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
@@ -169,6 +177,8 @@ class Writer:
             else:
                 group[0].future.set_exception(error)
             return
+        if attempt_ids := [result for job, result in zip(group, results, strict=True) if isinstance(job, Intent)]:
+            self._mark.set(max(attempt_ids))
         for job, result in zip(group, results, strict=True):
             job.future.set_result(result)
 
