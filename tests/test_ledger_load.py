@@ -10,7 +10,7 @@ import pytest
 from dispatcher import ledger
 from dispatcher.errors import LedgerError
 from dispatcher.ledger import Change
-from dispatcher.ledger.queue import digest
+from dispatcher.ledger.digests import digest
 from dispatcher.models import Outcome, Recipient, Refusal, State
 from tests.ledgers import (
     ACCEPTED,

@@ -53,7 +53,7 @@ def walk(filled: Path, moves: Sequence[str]) -> sqlite3.Connection:
         source.backup(memory)
     memory.execute(
         "INSERT INTO recipients SELECT 2, campaign_id, 3, 'other', to_number, ?, reason, problem_column, cells,"
-        " not_before, session_id, in_sheet, updated_at, digest FROM recipients WHERE id = 1",
+        " not_before, session_id, in_sheet, updated_at, digest, NULL, NULL FROM recipients WHERE id = 1",
         (moves[0],),
     )
     for state in moves[1:]:

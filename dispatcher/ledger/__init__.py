@@ -21,6 +21,7 @@ from dispatcher.ledger.decisions import Doubt, list_in_doubt, resolve, retry, sw
 from dispatcher.ledger.file import open_reader, remove_sandbox_ledger, utc_text
 from dispatcher.ledger.load import Change, LoadReport, classify_changes, is_loaded, load_sheet
 from dispatcher.ledger.lock import RunLock
+from dispatcher.ledger.purge import purge
 from dispatcher.ledger.queue import DueRow, find_due, find_retryable, read_row, refuse_row, withdraw_vanished
 from dispatcher.ledger.reading import (
     CampaignRecord,
@@ -69,6 +70,7 @@ __all__ = [
     "load_sheet",
     "note_limit",
     "open_reader",
+    "purge",
     "read_attempts",
     "read_events",
     "read_row",

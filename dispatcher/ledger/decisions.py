@@ -90,7 +90,8 @@ def retry(connection: Connection, campaign_id: int, verdicts: Collection[Verdict
         select(recipients.c.id, recipients.c.state)
         .select_from(recipients)
         .join(attempts, attempts.c.id == last_try.scalar_subquery())
-        .where(recipients.c.campaign_id == campaign_id, recipients.c.in_sheet, attempts.c.outcome.in_(verdicts))
+        .where(recipients.c.campaign_id == campaign_id, recipients.c.in_sheet, recipients.c.purged_at.is_(None))
+        .where(attempts.c.outcome.in_(verdicts))
     )
     waiting = update(recipients).where(
         recipients.c.id.in_(chosen.where(recipients.c.state == State.RETRYABLE).with_only_columns(recipients.c.id))

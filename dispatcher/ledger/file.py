@@ -201,6 +201,20 @@ def _check(connection: Connection, kind: str) -> None:
         raise LedgerError(_DAMAGED.format(finding))
 
 
+def compact(path: Path) -> None:
+    """Rewrite the file without what was deleted from it; nobody else may have it open.
+
+    Raises:
+        LedgerError: the disk refuses; the ledger is as it was.
+    """
+    engine = _engine(f"file:{_quote(path)}?mode=rw")
+    with translated(path), engine.connect() as connection:
+        cursor = connection.connection.cursor()
+        for statement in ("PRAGMA synchronous = 2", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+            cursor.execute(statement)  # of SQLite only: PostgreSQL has its own VACUUM
+    engine.dispose()
+
+
 def remove_sandbox_ledger(path: Path) -> None:
     """Remove a rehearsal's ledger and its side files, if there is one; the caller holds its lock.
 

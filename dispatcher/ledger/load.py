@@ -11,8 +11,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
+from dispatcher.ledger.digests import digest, read_hasher, verify_digest
 from dispatcher.ledger.file import check_before_load, utc_now
-from dispatcher.ledger.queue import digest, verify_digest, withdraw_vanished
+from dispatcher.ledger.queue import withdraw_vanished
 from dispatcher.ledger.schema import campaigns, recipients
 from dispatcher.models import Notice, Recipient, Refusal, State
 
@@ -136,12 +137,17 @@ def _encode(row: Recipient | Refusal) -> str:
 
 
 def _find_known(connection: Connection, campaign_id: int, batch: Sequence[Recipient | Refusal]) -> dict[str, Row[Any]]:
-    keys = [row.key for row in batch if row.key is not None]
+    """Return the ledger's rows by the key the sheet knows them by, those whose key was purged included."""
+    keys = {row.key: row.key for row in batch if row.key is not None}
+    if hashed := read_hasher(connection):
+        keys |= {hashed(key): key for key in tuple(keys)}
+    if not keys:
+        return {}
     query = select(recipients).where(recipients.c.campaign_id == campaign_id, recipients.c.key.in_(keys))
-    known = {row.key: row for row in connection.execute(query).all()} if keys else {}
-    for row in known.values():
+    known = connection.execute(query).all()
+    for row in known:
         verify_digest(row)
-    return known
+    return {keys[row.key]: row for row in known}
 
 
 def _classify(known: Row[Any] | None, row: Recipient | Refusal, cells: str) -> Change:
@@ -149,6 +155,8 @@ def _classify(known: Row[Any] | None, row: Recipient | Refusal, cells: str) -> C
         return Change.NEW
     is_same = known.cells == cells and known.to_number == row.to
     if known.state in _SENT:
+        if known.purged_at is not None:  # nobody knows what it was sent with
+            return Change.SENT
         return Change.SENT if is_same else Change.CHANGED_AFTER_SENDING
     return Change.SAME if is_same else Change.CORRECTED
 
@@ -172,6 +180,9 @@ _CORRECT = (
         reason=bindparam("new_reason"),
         problem_column=bindparam("new_problem_column"),
         updated_at=bindparam("new_updated_at"),
+        key=bindparam("new_key"),
+        purged_at=None,
+        to_hash=None,
     )
 )
 
@@ -236,4 +247,4 @@ def _differs(found: Row[Any], row: Recipient | Refusal, cells: str) -> bool:
 def _corrected_row(found: Row[Any], row: Recipient | Refusal, cells: str, *, now: str) -> dict[str, object]:
     fresh = _new_row(row, cells, campaign_id=found.campaign_id, now=now)
     fresh["state"], fresh["reason"], fresh["problem_column"] = _next_stand(found, row)
-    return {"row_id": found.id} | {f"new_{name}": fresh[name] for name in fresh.keys() - {"campaign_id", "key"}}
+    return {"row_id": found.id} | {f"new_{name}": fresh[name] for name in fresh.keys() - {"campaign_id"}}

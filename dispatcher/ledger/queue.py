@@ -1,6 +1,5 @@
 """The ledger as the queue: which rows are due, the intent before a request, the conclusion after it."""
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Row, bindparam, func, insert, not_, or_, select, tuple_, update
 
 from dispatcher.errors import LedgerError
+from dispatcher.ledger.digests import verify_digest
 from dispatcher.ledger.file import utc_now
 from dispatcher.ledger.schema import attempts, recipients
 from dispatcher.models import Outcome, Recipient, Refusal, State, mask_digits, state_after
@@ -42,15 +42,6 @@ class Conclusion:
     outcome: Outcome
     not_before: str | None
     future: Future[None] = field(default_factory=Future)
-
-
-def digest(campaign_id: int, key: str | None, to: str | None, cells: str) -> str:
-    """Return the check sum that shows a damaged number, key or cell before it is sent.
-
-    SQLite notices few flipped bits by itself: most fall into the text of a cell.
-    """
-    parts = f"{campaign_id}\x1f{key or ''}\x1f{to or ''}\x1f{cells}"
-    return hashlib.blake2b(parts.encode(), digest_size=16).hexdigest()
 
 
 def find_due(connection: Connection, campaign_id: int, *, after: tuple[int, int], count: int) -> list[DueRow]:
@@ -96,12 +87,6 @@ def _checked_time(text: str) -> str:
 def read_row(connection: Connection, recipient_id: int) -> DueRow:
     """Return one waiting row by its id."""
     return _due_row(connection.execute(select(recipients).where(recipients.c.id == recipient_id)).one())
-
-
-def verify_digest(row: Row[tuple[object, ...]]) -> None:
-    """Raise LedgerError when a row read from the ledger does not match its digest."""
-    if row.digest != digest(row.campaign_id, row.key, row.to_number, row.cells):
-        raise LedgerError(f"row {row.row_number} in the ledger is damaged (its digest differs); nothing of it was sent")
 
 
 def _due_row(row: Row[tuple[object, ...]]) -> DueRow:

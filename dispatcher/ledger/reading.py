@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, func, or_, select
 
 from dispatcher.errors import LedgerError
-from dispatcher.ledger.queue import verify_digest
+from dispatcher.ledger.digests import read_hasher, verify_digest
 from dispatcher.ledger.schema import attempts, campaigns, events_table, recipients, runs
 from dispatcher.models import State
 
@@ -28,7 +28,10 @@ class CampaignRecord:
 
 @dataclass(frozen=True, slots=True)
 class RowRecord:
-    """One row as the ledger holds it; ``values`` are its cells by folded column label."""
+    """One row as the ledger holds it; ``values`` are its cells by folded column label.
+
+    A purged row has no number and no values, and a hash for its key.
+    """
 
     id: int
     row_number: int
@@ -44,6 +47,7 @@ class RowRecord:
     is_in_sheet: bool
     attempt_count: int
     attempted_at: str | None
+    purged_at: str | None
 
 
 def find_campaign(connection: Connection, name: str) -> CampaignRecord | None:
@@ -113,7 +117,8 @@ def find_rows(
     if row_number is not None:
         query = query.where(recipients.c.row_number == row_number)
     if to is not None:
-        query = query.where(recipients.c.to_number == to)
+        hashed = read_hasher(connection)
+        query = query.where(or_(recipients.c.to_number == to, recipients.c.to_hash == (hashed(to) if hashed else "")))
     order = (recipients.c.in_sheet.desc(), recipients.c.row_number, recipients.c.id.desc())
     return [_row(row) for row in connection.execute(query.order_by(*order))]
 
@@ -163,6 +168,7 @@ def _row(row: Row[Any]) -> RowRecord:
         is_in_sheet=row.in_sheet,
         attempt_count=row.attempt_count,
         attempted_at=row.attempted_at,
+        purged_at=row.purged_at,
     )
 
 

@@ -85,8 +85,13 @@ recipients = Table(
     Column("in_sheet", Boolean, nullable=False, server_default=true()),
     Column("updated_at", String(24), nullable=False),
     Column("digest", String(32), nullable=False),
+    Column("purged_at", String(24)),
+    Column("to_hash", Text),
     UniqueConstraint("campaign_id", "key"),
-    CheckConstraint("(key IS NOT NULL AND to_number IS NOT NULL) OR state IN ('refused', 'skipped', 'withdrawn')"),
+    CheckConstraint(
+        "(key IS NOT NULL AND to_number IS NOT NULL) OR state IN ('refused', 'skipped', 'withdrawn')"
+        " OR (key IS NOT NULL AND purged_at IS NOT NULL AND state IN ('accepted', 'failed'))"
+    ),
     Index("recipients_due", "campaign_id", "state", "row_number"),
     Index("recipients_number", "campaign_id", "to_number"),
     Index("recipients_gone", "campaign_id", "state", sqlite_where=_GONE, postgresql_where=_GONE),
@@ -109,6 +114,8 @@ attempts = Table(
     Column("answer", Text, nullable=False, server_default=""),
     CheckConstraint("(outcome IS NULL) = (ended_at IS NULL)"),
 )
+
+hash_keys = Table("hash_keys", metadata, Column("secret", String(64), primary_key=True))
 
 runs = Table(
     "runs",
@@ -164,17 +171,25 @@ def _forbidden_move() -> str:
     return f"NEW.state <> OLD.state AND NOT ({allowed})"
 
 
+_FORGETS_ONLY = (
+    "NEW.reason = '' AND NEW.answer = '' AND NEW.outcome = OLD.outcome AND NEW.ended_at = OLD.ended_at "
+    "AND NEW.http_status IS OLD.http_status AND NEW.headers_sent IS OLD.headers_sent "
+    "AND NEW.latency_ms IS OLD.latency_ms AND NEW.session_id IS OLD.session_id "
+    "AND EXISTS (SELECT 1 FROM recipients WHERE id = OLD.recipient_id AND purged_at IS NOT NULL)"
+)
+
 _TRIGGERS = {
     "recipients_moves": f"BEFORE UPDATE OF state ON recipients WHEN {_forbidden_move()}",
     "recipients_identity": (
         "BEFORE UPDATE OF campaign_id, key ON recipients "
-        "WHEN NEW.campaign_id <> OLD.campaign_id OR NEW.key IS NOT OLD.key"
+        "WHEN NEW.campaign_id <> OLD.campaign_id "
+        "OR (NEW.key IS NOT OLD.key AND (NEW.purged_at IS NULL) = (OLD.purged_at IS NULL))"
     ),
     "recipients_kept": "BEFORE DELETE ON recipients WHEN OLD.key IS NOT NULL",
     "attempts_kept": "BEFORE DELETE ON attempts",
     "attempts_closed_once": (
-        "BEFORE UPDATE ON attempts WHEN OLD.outcome IS NOT NULL OR NEW.recipient_id <> OLD.recipient_id "
-        "OR NEW.run_id <> OLD.run_id OR NEW.started_at <> OLD.started_at"
+        "BEFORE UPDATE ON attempts WHEN NEW.recipient_id <> OLD.recipient_id OR NEW.run_id <> OLD.run_id "
+        "OR NEW.started_at <> OLD.started_at OR (OLD.outcome IS NOT NULL AND NOT (" + _FORGETS_ONLY + "))"
     ),
     "events_kept": "BEFORE DELETE ON events",
     "events_fixed": "BEFORE UPDATE ON events",
@@ -183,7 +198,7 @@ _TRIGGERS = {
 _VIEWS = {
     "v_recipients": """
         SELECT c.name AS campaign, r.row_number, r.key, r.to_number, r.state, r.reason, r.problem_column,
-               r.not_before, r.session_id, r.updated_at, r.in_sheet, r.cells,
+               r.not_before, r.session_id, r.updated_at, r.in_sheet, r.purged_at, r.cells,
                (SELECT count(*) FROM attempts a WHERE a.recipient_id = r.id) AS attempts
         FROM recipients r JOIN campaigns c ON c.id = r.campaign_id""",
     "v_attempts": """
