@@ -18,7 +18,19 @@ from dispatcher.errors import LedgerError
 from dispatcher.ledger import file
 from dispatcher.models import Outcome
 from tests.disks import Disk, Promise, Step, Sync, Write, crash_image, recording, write_image
-from tests.ledgers import ACCEPTED, IN_DOUBT, REJECTED, THROTTLED, UNSENT, begin_run, load, person, query, states
+from tests.ledgers import (
+    ACCEPTED,
+    CAMPAIGN,
+    IN_DOUBT,
+    REJECTED,
+    THROTTLED,
+    UNSENT,
+    begin_run,
+    load,
+    person,
+    query,
+    states,
+)
 
 OUTCOMES = [ACCEPTED, ACCEPTED, THROTTLED, ACCEPTED, REJECTED, IN_DOUBT, UNSENT]
 
@@ -183,7 +195,8 @@ def run_until_refused(path: Path, server: Server) -> None:
     """Do what a run does, and stop like a run when the ledger refuses: no intent on disk, no request."""
     with ledger.Writer(path, patience_s=0) as writer:
         writer.call(ledger.sweep_dead_run).result()
-        load(writer, [person(index) for index in range(4)])
+        if not writer.call(ledger.is_loaded, CAMPAIGN, "f").result():
+            load(writer, [person(index) for index in range(4)])
         run_id = begin_run(writer)
         for row in writer.call(ledger.find_due, 1, after=(0, 0), count=9).result():
             attempt_id = writer.intend(row.id, run_id).result()
@@ -195,34 +208,67 @@ def run_until_refused(path: Path, server: Server) -> None:
             writer.conclude(attempt_id, row.id, outcome, not_before=None).result()
 
 
-@pytest.mark.parametrize("error", [apsw.IOError, apsw.FullError], ids=["I/O error", "disk full"])
-@pytest.mark.parametrize("is_passing", [False, True], ids=["from then on", "once"])
-def test_a_disk_that_refuses_operation_n_makes_no_duplicate_and_loses_no_outcome(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[apsw.Error], is_passing: bool
-) -> None:
-    """N = 1, 2, ... until clean: after a refused intent nothing is sent; a refused outcome is found by the next run."""
+def refuse_each_operation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begin_with: bytes, error: type[apsw.Error], *, is_passing: bool
+) -> int:
+    """Run once for each N with operation N refused, then again without; return how many operations were tried."""
     for number in itertools.count(1):
         path = tmp_path / str(number) / "ledger.db"
         path.parent.mkdir()
+        if begin_with:
+            path.write_bytes(begin_with)
         disk = Disk(fail_at=number, error=error, is_passing=is_passing)
         server = Server()
         with recording(monkeypatch, disk), suppress(LedgerError):
             run_until_refused(path, server)
         with recording(monkeypatch, Disk()):
             run_until_refused(path, server)
-
-        found = dict(query(path, "SELECT id, state FROM recipients"))
-
-        requests = Counter(server.requests)
-        for row_id in range(1, 5):
-            assert requests[row_id] == 1 or found[row_id] == "in_doubt", f"operation {number}: {requests} {found}"
-            assert requests[row_id] <= 1, f"operation {number}: {requests}"
-            if row_id in server.answered:
-                assert found[row_id] == server.answered[row_id], f"operation {number}"
-        assert query(path, "PRAGMA integrity_check") == [("ok",)]
+        judge_run(path, server, f"operation {number}")
         if disk.operations < number:
-            break
-    assert number > 60
+            return number - 1
+    raise AssertionError("the count has no end")
+
+
+def judge_run(path: Path, server: Server, when: str) -> None:
+    """Compare what the server saw with what the ledger says after a refused run and a clean one."""
+    found = dict(query(path, "SELECT id, state FROM recipients"))
+    requests = Counter(server.requests)
+    for row_id in range(1, 5):
+        assert requests[row_id] <= 1, f"{when}: {requests}"
+        assert requests[row_id] == 1 or found[row_id] == "in_doubt", f"{when}: {requests} {found}"
+        if row_id in server.answered:
+            assert found[row_id] == server.answered[row_id], when
+    assert query(path, "PRAGMA integrity_check") == [("ok",)]
+
+
+@pytest.mark.parametrize(
+    ("error", "is_passing"),
+    [
+        pytest.param(apsw.IOError, True, id="one I/O error"),
+        pytest.param(apsw.FullError, False, id="full from then on"),
+    ],
+)
+def test_a_refused_operation_makes_no_duplicate_and_loses_no_outcome(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[apsw.Error], is_passing: bool
+) -> None:
+    """N = 1, 2, ... until clean: after a refused intent nothing is sent; a refused outcome is found by the next run."""
+    loaded = tmp_path / "loaded.db"
+    with ledger.Writer(loaded) as writer:
+        load(writer, [person(index) for index in range(4)])
+
+    tried = refuse_each_operation(tmp_path, monkeypatch, loaded.read_bytes(), error, is_passing=is_passing)
+
+    assert tried > 50
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("error", [apsw.IOError, apsw.FullError], ids=["I/O error", "disk full"])
+@pytest.mark.parametrize("is_passing", [False, True], ids=["from then on", "once"])
+def test_a_refused_operation_from_nothing_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[apsw.Error], is_passing: bool
+) -> None:
+    """The same, the creation of the ledger and the load included."""
+    assert refuse_each_operation(tmp_path, monkeypatch, b"", error, is_passing=is_passing) > 120
 
 
 FILL = """
