@@ -235,16 +235,16 @@ def mask_digits(text: str) -> str:
 
 
 def parse_duration_s(text: str) -> float:
-    """Return the seconds a duration such as ``90s``, ``5m``, ``4h`` or ``1h30m`` stands for.
+    """Return the seconds a duration such as ``90s``, ``5m``, ``1h30m`` or ``90d`` stands for.
 
     Raises:
         ValueError: the text is no duration.
     """
-    match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?", text.strip())
+    match = re.fullmatch(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?", text.strip())
     if not match or not any(match.groups()):
         raise ValueError(f"{text!r} is no duration")
-    hours, minutes, seconds = (float(part or 0) for part in match.groups())
-    return hours * 3600 + minutes * 60 + seconds
+    days, hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    return days * 86400 + hours * 3600 + minutes * 60 + seconds
 
 
 def format_duration(seconds: float) -> str:

@@ -39,6 +39,7 @@ for _command in (
     deciding.resolve,
     reading.export,
     deciding.limit,
+    deciding.purge,
     sending.sandbox,
 ):
     dispatcher.add_command(_command)
@@ -56,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(settings, ExitCode.USAGE, error.format_message() + advice)
     except (click.Abort, KeyboardInterrupt):
         return _fail(settings, ExitCode.INTERRUPTED, "stopped by hand; nothing more was sent")
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # click leaves a closed pipe by SystemExit
         drop_unread_output()  # there is nobody left to tell
         return ExitCode.OK
     except DispatcherError as error:

@@ -1,7 +1,7 @@
-"""Commands by which a person tells what the program cannot know: resolve, limit."""
+"""Commands by which a person tells what the program cannot know: resolve, limit, purge."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,14 @@ import click
 from dispatcher import ledger
 from dispatcher.campaign import load_campaign
 from dispatcher.cli import words
-from dispatcher.cli.options import campaign_argument, is_terminal, print_json, print_lines, sandbox_ledger_option
+from dispatcher.cli.options import (
+    Duration,
+    campaign_argument,
+    is_terminal,
+    print_json,
+    print_lines,
+    sandbox_ledger_option,
+)
 from dispatcher.cli.settings import Settings, shared_options
 from dispatcher.errors import ExitCode, UsageError
 from dispatcher.models import State
@@ -109,3 +116,23 @@ def _agent_as_json(agent: ledger.AgentRecord) -> dict[str, Any]:
         "warm_up_left_s": round(words.warm_up_left(agent), 1),
         "learnt": json.loads(agent.learnt) if agent.learnt else None,
     }
+
+
+@click.command()
+@campaign_argument
+@click.option("--older-than", type=Duration(), required=True, help="Finished so long ago, such as 90d.")
+@sandbox_ledger_option
+@shared_options
+@click.pass_obj
+def purge(settings: Settings, campaign_path: Path, older_than: float, sandbox: bool) -> int:
+    """Remove numbers and values of finished rows; they are still never sent again."""
+    campaign = load_campaign(campaign_path)
+    path = settings.ledger_path([campaign], sandbox=sandbox)
+    with ledger.RunLock(path) as lock:
+        lock.acquire()
+        count = ledger.purge(path, campaign.name, older_than=timedelta(seconds=older_than))
+    if settings.json:
+        print_json(purged=count)
+    elif not settings.quiet:
+        click.echo(f"{words.rows(count)} purged: numbers and values are gone, what became of them is kept")
+    return ExitCode.OK

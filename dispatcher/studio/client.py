@@ -215,7 +215,7 @@ class Studio:
             reason,
             http_status=status,
             headers_sent=True,
-            session_id=find_session_id(parsed, self._secrets),
+            session_id=find_session_id(parsed, self._secrets) if verdict is Verdict.ACCEPTED else None,
             retry_after_s=read_retry_after(flight.headers),
             answer=clean_answer(text, self._secrets),
             stop=stop,
