@@ -29,6 +29,8 @@ from tests.ledgers import (
     states,
     wrong,
 )
+from tests.loopback import Loopback
+from tests.program import Desk, people
 
 ADA, BEA, CLEO = person(0), person(1), person(2)
 
@@ -401,3 +403,17 @@ def test_rows_that_wait_for_another_try_come_by_time(writer: ledger.Writer) -> N
         (2, "2026-11-22T09:30:01.000Z"),
         (1, "2026-11-22T09:30:05.000Z"),
     ]
+
+
+def test_a_refused_row_gives_its_key_to_a_later_row_that_can_be_sent(desk: Desk) -> None:
+    """The first of two rows with one number is refused: the second one is sent, and both are accounted for."""
+    phone, _ = people(1)[0]
+    desk.write_sheet([*people(30, first=1), (phone, ""), (phone, "Ana")])
+    with Loopback() as server:
+        desk.write_campaign(server.endpoint)
+
+        ran = desk.run("send", "--json", desk.campaign)
+
+    assert ran.code == 6
+    assert (ran.json["states"]["accepted"], ran.json["states"]["refused"]) == (31, 1)
+    assert set(server.accepted.values()) == {1}

@@ -4,8 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dispatcher.errors import SheetError
+from dispatcher.loader.seen import SeenKeys
 from dispatcher.models import Recipient, Refusal, SheetRules, State
 from tests.sheets import read, read_all, read_one, read_recipient, read_refusal, write_csv, write_xlsx
 
@@ -332,3 +335,27 @@ def test_values_are_plain_mappings_in_sheet_order(tmp_path: Path) -> None:
 
     assert list(recipient.values) == ["z", "phone", "name", "a"]
     assert replace(recipient) == recipient
+
+
+@given(st.lists(st.tuples(st.sampled_from(["", "0", "1202", "visit "]), st.integers(0, 3000)), max_size=400))
+def test_seen_keys_are_those_of_a_plain_dictionary(parts: list[tuple[str, int]]) -> None:
+    """The compact table finds the first row of every key, digits or not, leading zeros or not."""
+    seen, expected = SeenKeys(), dict[str, int]()
+    for row_number, (prefix, number) in enumerate(parts, start=2):
+        key = f"{prefix}{number}"
+
+        assert seen.find(key) == expected.get(key)
+        assert seen.add(key, row_number) == expected.get(key)
+        expected.setdefault(key, row_number)
+
+    assert len(seen) == len(expected)
+
+
+def test_seen_keys_grow_with_the_sheet() -> None:
+    """A hundred thousand keys are all found again after the table has grown several times."""
+    seen = SeenKeys()
+    for row_number in range(1, 100_001):
+        assert seen.add(f"1202{row_number * 7:07d}", row_number) is None
+
+    assert all(seen.find(f"1202{row_number * 7:07d}") == row_number for row_number in range(1, 100_001, 97))
+    assert seen.find("12029999999") is None

@@ -45,7 +45,7 @@ def test_an_unknown_encoding_is_never_guessed(tmp_path: Path) -> None:
     path = write_csv(tmp_path, "phone;name\n+12025550100;Ana\n+12025550101;Łukasz Wąsik\n", encoding="cp1250")
 
     assert read_error(path) == (
-        "recipients.csv, line 3: is not UTF-8 (byte 0xa3). The doubtful words would read"
+        "recipients.csv, line 3: is not UTF-8. The doubtful words would read"
         " in cp1252 (Western): £ukasz W¹sik; in cp1250 (Central European): Łukasz Wąsik;"
         ' in cp1254 (Turkish): £ukasz W¹sik. Save the file as "CSV UTF-8", or name the encoding that reads'
         ' right in the campaign file: [sheet] encoding = "cp1252"'
@@ -134,7 +134,7 @@ def test_a_file_without_a_header_is_refused(tmp_path: Path) -> None:
 
     assert read_error(path) == (
         'recipients.csv, row 1: there is no column called "phone"; there is no column called "name".'
-        ' Columns found: "+12025550100", "Ana"'
+        ' Columns found: "+12******100", "Ana"'
     )
 
 

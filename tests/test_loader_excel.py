@@ -11,11 +11,13 @@ from typing import Any
 import openpyxl
 import pytest
 import xlsxwriter
+from defusedxml import DefusedXmlException  # type: ignore[import-untyped]  # ships no types
 from openpyxl.cell.rich_text import CellRichText, TextBlock
 from openpyxl.cell.text import InlineFont
 from openpyxl.utils.datetime import MAC_EPOCH
 
 from dispatcher.errors import HiddenRowsError, SheetError
+from dispatcher.loader.archive import scan_sheet
 from dispatcher.models import Recipient, Refusal, SheetRules, State
 from tests.sheets import read, read_all, read_one, read_recipient, read_refusal, write_bytes, write_xlsx
 
@@ -601,3 +603,39 @@ def test_an_ods_with_hidden_rows_is_refused(tmp_path: Path) -> None:
         "recipients.ods: rows are hidden by a filter or by hand, and which ones is read only from .xlsx; save"
         ' the file as .xlsx, or send to every row with [sheet] hidden_rows = "include" in the campaign file'
     )
+
+
+def test_rows_that_are_out_of_order_are_refused(tmp_path: Path) -> None:
+    """Two rows of one number would make two people one."""
+    path = write_xlsx(tmp_path, [["phone", "name"], [PHONE, "Ana"], ["+12025550101", "Bob"]])
+    change_part(path, SHEET_PART, lambda xml: xml.replace(b'<row r="3"', b'<row r="2"'))
+
+    with pytest.raises(SheetError) as caught:
+        read_all(path)
+
+    assert str(caught.value) == (
+        "recipients.xlsx: is damaged or not a workbook (ValueError); open it in Excel or LibreOffice, save it"
+        " as .xlsx and try again"
+    )
+
+
+@pytest.mark.parametrize(
+    ("start", "is_free"),
+    [
+        (b'<?xml version="1.0" encoding="UTF-8"?><worksheet>', True),
+        (b"\xef\xbb\xbf<worksheet>", True),
+        (b'<?xml version="1.0"?><worksheet>', True),
+        (b'<?xml version="1.0" encoding="cp037"?><worksheet>', False),
+        ('<?xml version="1.0"?><worksheet>'.encode("utf-16"), False),
+    ],
+    ids=["utf-8", "mark", "unstated", "ebcdic", "utf-16"],
+)
+def test_only_what_surely_has_no_entities_takes_the_quick_parser(tmp_path: Path, start: bytes, is_free: bool) -> None:
+    """In another encoding than UTF-8 a document type could be spelt in bytes nobody looks for."""
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("plain", start + b"<row r='1'/>" * 200_000)
+        archive.writestr("late", start + b"<row r='1'/>" * 200_000 + b"<!DOCTYPE x>")
+
+        assert scan_sheet(archive, "plain").is_free_of_entities is is_free
+        with pytest.raises(DefusedXmlException):
+            scan_sheet(archive, "late")

@@ -260,3 +260,17 @@ def test_any_text_is_a_number_or_a_reason(text: str) -> None:
             assert 7 <= len(number.digits) <= 15
         else:
             assert ":" in number.reason
+
+
+def test_a_national_prefix_after_the_country_code_is_read_as_phonenumbers_reads_it() -> None:
+    """``+44 0 7911 123456`` and its like never take a short way to another number."""
+    for region in sorted(phonenumbers.SUPPORTED_REGIONS):
+        metadata = phonenumbers.PhoneMetadata.metadata_for_region(region)
+        example = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.MOBILE)
+        if metadata is None or example is None:
+            continue
+        national = phonenumbers.national_significant_number(example)
+        for prefix in ("0", "00", "1", "15", "8", "9", metadata.national_prefix or ""):
+            for surplus in range(3):
+                text = f"+{example.country_code}{prefix}{national[: len(national) - surplus]}"
+                assert read_number(text, INTERNATIONAL) == read_slowly(text, INTERNATIONAL), text

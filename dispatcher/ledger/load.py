@@ -4,7 +4,7 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any
@@ -85,7 +85,7 @@ def load_sheet(
     report = LoadReport()
     present = select(recipients.c.id).where(recipients.c.campaign_id == campaign_id, recipients.c.in_sheet)
     vanished = set(connection.execute(present).scalars())
-    for batch in _batches(rows):
+    for batch in _batches(_settle_keys(rows)):
         vanished -= _write_batch(connection, campaign_id, batch, report)
         report.rows += len(batch)
         on_rows(report.rows)
@@ -130,6 +130,19 @@ def _batches(rows: Iterable[Recipient | Refusal]) -> Iterator[list[Recipient | R
     iterator = iter(rows)
     while batch := list(itertools.islice(iterator, _BATCH)):
         yield batch
+
+
+def _settle_keys(rows: Iterable[Recipient | Refusal]) -> Iterator[Recipient | Refusal]:
+    """Yield all rows, refused ones with a key last: one gives its key up to a later row that can be sent."""
+    refused: dict[str, Refusal] = {}
+    for row in rows:
+        if isinstance(row, Refusal) and row.key is not None:
+            refused[row.key] = row
+            continue
+        if row.key in refused:
+            yield replace(refused.pop(row.key), key=None)
+        yield row
+    yield from refused.values()
 
 
 def _encode(row: Recipient | Refusal) -> str:

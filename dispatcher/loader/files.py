@@ -60,8 +60,10 @@ def open_tables(path: Path, rules: SheetRules) -> list[Table]:
         SheetError: there is no such file, or it is not what its name says.
     """
     check_is_file(path)
-    open_file = _find_reader(path, rules)
-    tables = open_file()
+    try:
+        tables = _find_reader(path, rules)()
+    except OSError as error:
+        raise SheetError(f"{path}: cannot be read ({error}); try again") from error
     if not tables:
         raise SheetError(f"{path.name}: has no worksheet; save the rows as .xlsx or CSV UTF-8")
     return tables

@@ -8,7 +8,7 @@ from itertools import takewhile
 from dispatcher.errors import SheetError
 from dispatcher.loader.cells import tidy_text
 from dispatcher.loader.rows import HEADER_SEARCH_ROWS, MAX_COLUMNS, Row, column_letters
-from dispatcher.models import Campaign
+from dispatcher.models import Campaign, mask_digits
 from dispatcher.placeholders import Text, fold
 
 BUILT_IN = frozenset({"to", "today"})
@@ -91,6 +91,8 @@ def find_header(rows: Iterator[Row], wanted: Sequence[str], header_row: int | No
         header = name_columns(row)
         if best is None or header.count_found(wanted) > best.count_found(wanted):
             best = header
+        if best.count_found(wanted) == len(wanted):
+            break
     return best
 
 
@@ -113,7 +115,7 @@ def check_header(header: Header, wanted: Mapping[str, str], where: str) -> None:
     problems += [_describe_missing(column, header) for key, column in wanted.items() if key not in header.keys]
     if not problems:
         return
-    found = ", ".join(f'"{label}"' for label in header.labels[:30])
+    found = ", ".join(f'"{mask_digits(label)}"' for label in header.labels[:30])
     raise SheetError(f"{where}, row {header.row_number}: {'; '.join(problems)}. Columns found: {found}")
 
 

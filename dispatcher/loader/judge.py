@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
 
+from dispatcher.loader.cells import tidy_text
 from dispatcher.loader.drafts import Draft, Drafter
 from dispatcher.loader.header import BUILT_IN, Header
 from dispatcher.loader.rows import Row, Table, column_letters
@@ -106,7 +107,7 @@ class Judge:
         for position in surplus[:1]:
             reason = "stands to the right of the last column and is left out"
             column = f"column {column_letters(position)}"
-            draft.notices.append(Notice(reason, draft.row.number, column, mask_digits(texts[position])))
+            draft.notices.append(Notice(reason, draft.row.number, column, mask_digits(tidy_text(texts[position]).text)))
         return None
 
     def _find_left_out(self, draft: Draft) -> Refusal | None:
