@@ -11,8 +11,9 @@ changed), then dispatch what is due.
 from dispatcher.pipeline.control import StopSwitch
 from dispatcher.pipeline.draft import draft_campaign
 from dispatcher.pipeline.events import Event, Loaded, Loading, Plan, RowDone, Summary, WarmUp, Warned
+from dispatcher.pipeline.order import SendOrder
 from dispatcher.pipeline.outcomes import export_outcomes, export_problems
-from dispatcher.pipeline.send import SendOrder, send
+from dispatcher.pipeline.send import send
 from dispatcher.pipeline.sheet import CheckReport, check_sheet, preview_requests
 
 __all__ = [

@@ -1,54 +1,22 @@
 """The main job: lock, load, ask, dispatch, account."""
 
 import asyncio
-import hashlib
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from datetime import date
-from pathlib import Path
+from dataclasses import replace
 
 from dispatcher import ledger
-from dispatcher.errors import ExitCode, SheetError, UsageError
+from dispatcher.errors import ExitCode, SheetError
 from dispatcher.limiter import Learnt, Limiter, warm_up_left_s
-from dispatcher.models import Campaign, State, Verdict
+from dispatcher.models import Campaign, State
 from dispatcher.pipeline.control import PRECEDENCE, Halt, StopSwitch
 from dispatcher.pipeline.dispatch import AgentDispatch, Budget, CampaignQueue, written
 from dispatcher.pipeline.events import Event, Loaded, Loading, Plan, Summary, WarmUp, Warned
+from dispatcher.pipeline.order import SendOrder, limit_scope, refuse_contradictions
 from dispatcher.pipeline.sheet import load_into_ledger
 from dispatcher.studio import Studio
-
-
-@dataclass(frozen=True, slots=True)
-class SendOrder:
-    """What one invocation of ``send`` or ``retry`` was asked to do.
-
-    Attributes:
-        recipients_path: a file to read instead of the campaign's own.
-        retry_verdicts: rows whose last attempt ended so are made due first; empty for ``send``.
-        people_max: at most so many people are messaged, None is no bound.
-        duration_max_s: no new rows after so many seconds, None is no bound.
-        wait_lock_s: how long to wait for another run's end.
-        warm_up: whether a changed limit makes the run wait.
-        accept_refused: whether a sheet with many refused rows is sent all the same.
-    """
-
-    campaigns: tuple[Campaign, ...]
-    ledger_path: Path
-    api_key: str
-    today: date
-    recipients_path: Path | None = None
-    command: str = "send"
-    retry_verdicts: tuple[Verdict, ...] = ()
-    people_max: int | None = None
-    duration_max_s: float | None = None
-    wait_lock_s: float = 0
-    warm_up: bool = True
-    accept_refused: bool = False
-    sandbox: bool = False
-    keep_sandbox_ledger: bool = False
 
 
 def send(
@@ -70,7 +38,7 @@ def send(
         InterruptedRunError: stopped before the first request.
     """
     started_s = time.monotonic()
-    _refuse_contradictions(order)
+    refuse_contradictions(order)
     with ledger.RunLock(order.ledger_path) as lock:
         lock.acquire(wait_s=order.wait_lock_s, is_stopped=stop.is_requested)
         if order.sandbox and not order.keep_sandbox_ledger:
@@ -78,31 +46,6 @@ def send(
         with ledger.Writer(order.ledger_path, sandbox=order.sandbox) as writer:
             run = _Run(order, writer, on_event=on_event, stop=stop, confirm=confirm, started_s=started_s)
             return asyncio.run(run.complete())
-
-
-def _refuse_contradictions(order: SendOrder) -> None:
-    names: dict[str, Path] = {}
-    limits: dict[str, tuple[int, str]] = {}
-    for campaign in order.campaigns:
-        if campaign.name in names:
-            raise UsageError(f"{names[campaign.name]} and {campaign.path} are both named {campaign.name!r}; rename one")
-        names[campaign.name] = campaign.path
-        scope, limit = _scope(campaign, order.api_key), campaign.agent.limit
-        known, other = limits.setdefault(scope, (limit, campaign.name))
-        if known != limit:
-            raise UsageError(
-                f"{other!r} says sessions_per_second = {known} and {campaign.name!r} says {limit} for one agent; "
-                "write the approved limit in both"
-            )
-    if order.recipients_path and len(order.campaigns) > 1:
-        raise UsageError("--recipients goes with one campaign")
-
-
-def _scope(campaign: Campaign, api_key: str) -> str:
-    """Name what shares one limit: an agent, or all agents of one API key (whose name must not tell the key)."""
-    if campaign.agent.limit_scope == "agent":
-        return campaign.agent.id
-    return f"api_key:{hashlib.sha256(api_key.encode()).hexdigest()[:16]}"
 
 
 class _Run:
@@ -224,7 +167,7 @@ class _Run:
         async with self._endpoints(campaigns) as targets, Studio(self._order.api_key) as studio:
             for campaign in targets:
                 queue = await self._open_queue(campaign, budget)
-                groups.setdefault(_scope(campaign, self._order.api_key), []).append(queue)
+                groups.setdefault(limit_scope(campaign, self._order.api_key), []).append(queue)
             agents = [self._dispatch_agent(scope, queues, studio, idle_s) for scope, queues in groups.items()]
             watchers = self._watch()
             try:

@@ -1,0 +1,69 @@
+"""What one invocation of ``send`` or ``retry`` was asked to do."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from dispatcher.errors import UsageError
+from dispatcher.models import Campaign, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class SendOrder:
+    """What one invocation of ``send`` or ``retry`` was asked to do.
+
+    Attributes:
+        recipients_path: a file to read instead of the campaign's own.
+        retry_verdicts: rows whose last attempt ended so are made due first; empty for ``send``.
+        people_max: at most so many people are messaged, None is no bound.
+        duration_max_s: no new rows after so many seconds, None is no bound.
+        wait_lock_s: how long to wait for another run's end.
+        warm_up: whether a changed limit makes the run wait.
+        accept_refused: whether a sheet with many refused rows is sent all the same.
+    """
+
+    campaigns: tuple[Campaign, ...]
+    ledger_path: Path
+    api_key: str
+    today: date
+    recipients_path: Path | None = None
+    command: str = "send"
+    retry_verdicts: tuple[Verdict, ...] = ()
+    people_max: int | None = None
+    duration_max_s: float | None = None
+    wait_lock_s: float = 0
+    warm_up: bool = True
+    accept_refused: bool = False
+    sandbox: bool = False
+    keep_sandbox_ledger: bool = False
+
+
+def refuse_contradictions(order: SendOrder) -> None:
+    """Refuse campaigns that cannot run side by side.
+
+    Raises:
+        UsageError: two campaigns of one name, or of one agent with different limits.
+    """
+    names: dict[str, Path] = {}
+    limits: dict[str, tuple[int, str]] = {}
+    for campaign in order.campaigns:
+        if campaign.name in names:
+            raise UsageError(f"{names[campaign.name]} and {campaign.path} are both named {campaign.name!r}; rename one")
+        names[campaign.name] = campaign.path
+        scope, limit = limit_scope(campaign, order.api_key), campaign.agent.limit
+        known, other = limits.setdefault(scope, (limit, campaign.name))
+        if known != limit:
+            raise UsageError(
+                f"{other!r} says sessions_per_second = {known} and {campaign.name!r} says {limit} for one agent; "
+                "write the approved limit in both"
+            )
+    if order.recipients_path and len(order.campaigns) > 1:
+        raise UsageError("--recipients goes with one campaign")
+
+
+def limit_scope(campaign: Campaign, api_key: str) -> str:
+    """Name what shares one limit: an agent, or all agents of one API key (whose name must not tell the key)."""
+    if campaign.agent.limit_scope == "agent":
+        return campaign.agent.id
+    return f"api_key:{hashlib.sha256(api_key.encode()).hexdigest()[:16]}"
