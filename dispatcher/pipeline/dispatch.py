@@ -137,22 +137,41 @@ class AgentDispatch:
         self._on_event = on_event
         self._streak = Streak()
         self._note: str | None = None
+        self._failure: BaseException | None = None
         self._in_air: set[asyncio.Task[None]] = set()
         self._requests: set[asyncio.Task[Outcome]] = set()
 
     async def run(self) -> None:
-        """Take rows until none is due or the halt is pulled, then wait for what is in the air."""
+        """Take rows until none is due or the halt is pulled, then wait for what is in the air.
+
+        Raises:
+            Exception: what a delivery did not foresee, once everything in the air has landed.
+        """
+        try:
+            await self._take_off()
+        except LedgerError as error:
+            self._halt.pull_everything(ExitCode.LEDGER, str(error))
+        while self._in_air:
+            await asyncio.wait(self._in_air)
+        if self._failure is not None:
+            raise self._failure
+
+    async def _take_off(self) -> None:
         for queue in self._turns:
             await queue.prepare()
         while turn := await self._next():
             slot = await self._halt.or_halted(self._limiter.acquire())
             if slot is None:
-                break
+                return
             delivery = asyncio.create_task(self._deliver(*turn, slot))
             self._in_air.add(delivery)
-            delivery.add_done_callback(self._in_air.discard)
-        while self._in_air:
-            await asyncio.wait(self._in_air)
+            delivery.add_done_callback(self._land)
+
+    def _land(self, delivery: "asyncio.Task[None]") -> None:
+        self._in_air.discard(delivery)
+        if not delivery.cancelled() and (failure := delivery.exception()):
+            self._failure = failure
+            self._halt.pull_everything(ExitCode.STOPPED, f"unexpected: {type(failure).__name__}")
 
     def abort(self) -> None:
         """Break off the requests in the air; each still gets its outcome."""
@@ -196,7 +215,10 @@ class AgentDispatch:
         self._limiter.started(slot)
         request = asyncio.create_task(self._studio.send(queue.campaign.agent.endpoint, body))
         self._requests.add(request)
-        outcome = await request
+        try:
+            outcome = await request
+        except asyncio.CancelledError:  # broken off before its first step
+            outcome = Outcome(Verdict.UNSENT, "not sent: stopped by hand")
         self._requests.discard(request)
         self._limiter.release(slot, _signal(outcome), retry_after_s=outcome.retry_after_s)
         self._tell_pace()
