@@ -32,6 +32,7 @@ class OpenGate:
     def __init__(self, in_air_max: int) -> None:
         self._places = asyncio.Semaphore(in_air_max)
         self.learnt = Learnt(1)
+        self.note: str | None = None
 
     async def acquire(self) -> object:
         """Wait until fewer requests are in the air than allowed; return a slot."""
