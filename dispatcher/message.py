@@ -2,17 +2,25 @@
 
 import json
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from dispatcher.models import LOCALE_PATTERN, Campaign, MessageTemplate, Recipient, Refusal
-from dispatcher.placeholders import Text
-
-HEADER_MAX_CHARACTERS = 60
-"""WhatsApp's bound on a header's text parameter."""
-
-BODY_MAX_CHARACTERS = 1024
-"""WhatsApp's bound on the body after substitution; its parameters together can never be longer."""
+from dispatcher.models import (
+    BODY_MAX_CHARACTERS,
+    HEADER_MAX_CHARACTERS,
+    LOCALE_PATTERN,
+    Button,
+    Campaign,
+    Media,
+    MessageTemplate,
+    Recipient,
+    Refusal,
+    find_link_trouble,
+    find_parameter_trouble,
+    mask_digits,
+)
+from dispatcher.placeholders import Text, UnfitValueError, fold
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
@@ -20,8 +28,36 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 class _RowTroubleError(Exception):
     """A value breaks a rule; never leaves this room."""
 
-    def __init__(self, text: Text, value: str, reason: str) -> None:
-        self.text, self.value, self.reason = text, value, reason
+    def __init__(self, columns: Sequence[str], value: str, reason: str) -> None:
+        self.columns, self.value, self.reason = columns, value, reason
+
+
+class _Filler:
+    """Fills texts with the values of one row, in the language of its message."""
+
+    def __init__(self, values: Mapping[str, str], locale: str = "en") -> None:
+        self._values, self.locale = values, locale
+
+    def fill(self, text: Text) -> str:
+        """Return the text with the row's values."""
+        try:
+            value = text.fill(self._values, self.locale)
+        except UnfitValueError as error:
+            raise _RowTroubleError([error.placeholder.column], error.value, str(error)) from None
+        if _CONTROL.search(value):
+            raise _blame(text, value, "holds a control character; type the cell's text again")
+        return value
+
+    def fill_parameter(self, text: Text, max_characters: int = BODY_MAX_CHARACTERS) -> str:
+        """Fill a template parameter and hold it against WhatsApp's rules for parameter texts."""
+        value = self.fill(text)
+        if trouble := find_parameter_trouble(value, max_characters):
+            raise _blame(text, value, trouble)
+        return value
+
+
+def _blame(text: Text, value: str, reason: str) -> _RowTroubleError:
+    return _RowTroubleError([placeholder.column for placeholder in text.placeholders], value, reason)
 
 
 def render_request(campaign: Campaign, recipient: Recipient, *, today: date) -> dict[str, Any] | Refusal:
@@ -35,12 +71,12 @@ def render_request(campaign: Campaign, recipient: Recipient, *, today: date) -> 
         recipient: where the values come from.
         today: what ``{today}`` stands for, as an ISO date.
     """
-    values = {**recipient.values, "to": recipient.to, "today": today.isoformat()}
+    filler = _Filler({**recipient.values, "to": recipient.to, "today": today.isoformat()})
     try:
-        body = _render_template(campaign.template, values) if campaign.template else {}
-        parameters = [{"name": name, "value": _fill(text, values)} for name, text in campaign.session_parameters]
+        body = _render_template(campaign.template, filler) if campaign.template else {}
+        parameters = [{"name": name, "value": filler.fill(text)} for name, text in campaign.session_parameters]
     except _RowTroubleError as trouble:
-        return _refuse(recipient, trouble)
+        return _refuse(campaign, recipient, trouble)
     body |= {
         "to": recipient.to,
         "agent_id": campaign.agent.id,
@@ -57,58 +93,77 @@ def encode_request(body: dict[str, Any]) -> bytes:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _render_template(template: MessageTemplate, values: dict[str, str]) -> dict[str, Any]:
-    header = [_fill_parameter(text, values, HEADER_MAX_CHARACTERS) for text in template.header]
-    body = [_fill_parameter(text, values, BODY_MAX_CHARACTERS) for text in template.body]
-    if sum(len(value) for value in body) > BODY_MAX_CHARACTERS:
-        longest = max(range(len(body)), key=lambda index: len(body[index]))
-        reason = f"the body's values are longer than {BODY_MAX_CHARACTERS} characters together; shorten this one"
-        raise _RowTroubleError(template.body[longest], body[longest], reason)
-    components = [_component("header", header)] if header else []
-    components += [_component("body", body)] if body else []
+def _render_template(template: MessageTemplate, filler: _Filler) -> dict[str, Any]:
+    filler.locale = _render_locale(template.locale, filler)
+    components = [*_render_components(template, filler)]
     rendered: dict[str, Any] = {"components": components} if components else {}
-    locale = _fill(template.locale, values)
+    return rendered | {"namespace": template.namespace, "template": template.name, "locale": filler.locale}
+
+
+def _render_locale(text: Text, filler: _Filler) -> str:
+    locale = filler.fill(text)
     if not LOCALE_PATTERN.fullmatch(locale):
-        raise _RowTroubleError(template.locale, locale, "is no locale; write one such as en or en_US")
-    return rendered | {"namespace": template.namespace, "template": template.name, "locale": locale}
+        language, _, country = locale.strip().replace("-", "_").partition("_")
+        nearest = "_".join(filter(None, [language.lower(), country.upper()]))
+        example = nearest if LOCALE_PATTERN.fullmatch(nearest) else "one such as en or en_US"
+        raise _blame(text, locale, f"is no locale of WhatsApp; write {example}")
+    return locale
 
 
-def _component(kind: str, texts: list[str]) -> dict[str, Any]:
-    return {"type": kind, "parameters": [{"type": "text", "text": text} for text in texts]}
+def _render_components(template: MessageTemplate, filler: _Filler) -> Iterator[dict[str, Any]]:
+    if template.media:
+        yield {"type": "header", "parameters": [_render_media(template.media, filler)]}
+    if template.header:
+        values = [filler.fill_parameter(text, HEADER_MAX_CHARACTERS) for text in template.header]
+        yield {"type": "header", "parameters": _text_parameters(values, template.header_names)}
+    if template.body:
+        yield {"type": "body", "parameters": _text_parameters(_fill_body(template, filler), template.body_names)}
+    for button in template.buttons:
+        yield _render_button(button, filler)
 
 
-def _fill(text: Text, values: dict[str, str]) -> str:
-    try:
-        value = text.fill(values)
-    except ValueError as error:
-        shown = " ".join(values[placeholder.key] for placeholder in text.placeholders if placeholder.format)
-        raise _RowTroubleError(text, shown, str(error)) from None
-    if _CONTROL.search(value):
-        raise _RowTroubleError(text, value, "holds a control character; type the cell's text again")
-    return value
+def _fill_body(template: MessageTemplate, filler: _Filler) -> list[str]:
+    values = [filler.fill_parameter(text) for text in template.body]
+    if sum(len(value) for value in values) > BODY_MAX_CHARACTERS:
+        longest = max(range(len(values)), key=lambda index: len(values[index]))
+        reason = f"is the longest of values that are over {BODY_MAX_CHARACTERS:,} characters together; shorten it"
+        raise _blame(template.body[longest], values[longest], reason)
+    return values
 
 
-def _fill_parameter(text: Text, values: dict[str, str], max_characters: int) -> str:
-    """Fill a template parameter and hold it against WhatsApp's rules for parameter texts."""
-    value = _fill(text, values)
-    if not value.strip():
-        raise _RowTroubleError(text, value, "is empty, and the message needs it; fill in the cell")
-    if re.search(r"[\n\r\t]", value):
-        raise _RowTroubleError(text, value, "holds a line break or a tab, which WhatsApp refuses; remove it")
-    if " " * 5 in value:
-        raise _RowTroubleError(text, value, "holds more than 4 spaces in a row, which WhatsApp refuses; remove some")
-    if len(value) > max_characters:
-        reason = f"is {len(value)} characters long, WhatsApp allows {max_characters}; shorten it"
-        raise _RowTroubleError(text, value, reason)
-    return value
+def _text_parameters(values: Sequence[str], names: Sequence[str]) -> list[dict[str, str]]:
+    if not names:
+        return [{"type": "text", "text": value} for value in values]
+    pairs = zip(names, values, strict=True)
+    return [{"type": "text", "parameter_name": name, "text": value} for name, value in pairs]
 
 
-def _refuse(recipient: Recipient, trouble: _RowTroubleError) -> Refusal:
-    columns = ", ".join(placeholder.column for placeholder in trouble.text.placeholders)
+def _render_media(media: Media, filler: _Filler) -> dict[str, Any]:
+    link = filler.fill_parameter(media.link)
+    if trouble := find_link_trouble(link):
+        raise _blame(media.link, link, f"{trouble}; write the https link of a file that anybody can open")
+    shown = {"link": link}
+    if media.filename:
+        shown["filename"] = filler.fill_parameter(media.filename)
+    return {"type": media.kind, media.kind: shown}
+
+
+def _render_button(button: Button, filler: _Filler) -> dict[str, Any]:
+    value = filler.fill_parameter(button.text)
+    if button.kind == "url" and " " in value:
+        raise _blame(button.text, value, "holds a space, and it is the end of a button's link; remove it")
+    kind = "text" if button.kind == "url" else "payload"
+    parameters = [{"type": kind, kind: value}]
+    return {"type": "button", "sub_type": button.kind, "index": str(button.index), "parameters": parameters}
+
+
+def _refuse(campaign: Campaign, recipient: Recipient, trouble: _RowTroubleError) -> Refusal:
+    numbers = {"to", *(placeholder.key for placeholder in campaign.recipient.to.placeholders)}
+    holds_number = not numbers.isdisjoint(map(fold, trouble.columns))
     return Refusal(
         row_number=recipient.row_number,
-        column=columns,
-        value=trouble.value[:100],
+        column=", ".join(dict.fromkeys(trouble.columns)),
+        value=(mask_digits(trouble.value) if holds_number else trouble.value)[:100],
         reason=trouble.reason,
         values=recipient.values,
         key=recipient.key,

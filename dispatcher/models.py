@@ -1,16 +1,24 @@
 """The words of the program as frozen records and enums; every room speaks in these."""
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from dispatcher.placeholders import Text
 
 LOCALE_PATTERN = re.compile(r"[a-z]{2,3}(_[A-Z]{2})?")
 """WhatsApp's locale codes, case-sensitive: ``en`` and ``en_US`` are different templates."""
+
+HEADER_MAX_CHARACTERS = 60
+"""WhatsApp's bound on a header's text parameter."""
+
+BODY_MAX_CHARACTERS = 1024
+"""WhatsApp's bound on the body after substitution; its parameters together can never be longer."""
 
 
 class State(StrEnum):
@@ -188,14 +196,50 @@ class RecipientRules:
 
 
 @dataclass(frozen=True, slots=True)
+class Media:
+    """The file a template's header shows; ``filename`` is what a document is called on the phone."""
+
+    kind: Literal["image", "video", "document"]
+    link: Text
+    filename: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A template's button with a value: the end of its URL, or the payload of a quick reply.
+
+    ``index`` counts the template's buttons from 0.
+    """
+
+    kind: Literal["url", "quick_reply"]
+    index: int
+    text: Text
+
+
+@dataclass(frozen=True, slots=True)
 class MessageTemplate:
-    """The approved WhatsApp template and what fills its placeholders, in order."""
+    """The approved WhatsApp template and what fills its placeholders, in order.
+
+    ``header_names`` and ``body_names`` go with ``header`` and ``body``, and are empty for a template with
+    numbered placeholders. A template has a text header, ``media``, or neither.
+    """
 
     namespace: str
     name: str
     locale: Text
     header: tuple[Text, ...] = ()
     body: tuple[Text, ...] = ()
+    header_names: tuple[str, ...] = ()
+    body_names: tuple[str, ...] = ()
+    media: Media | None = None
+    buttons: tuple[Button, ...] = ()
+
+    @property
+    def parameters(self) -> tuple[Text, ...]:
+        """Every text that fills the template; none of them may end up empty."""
+        media = () if self.media is None else (self.media.link, self.media.filename)
+        texts = (*self.header, *media, *self.body, *(button.text for button in self.buttons))
+        return tuple(text for text in texts if text is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +263,7 @@ class Campaign:
         parameters = tuple(text for _, text in self.session_parameters)
         if self.template is None:
             return parameters
-        return (self.template.locale, *self.template.header, *self.template.body, *parameters)
+        return (self.template.locale, *self.template.parameters, *parameters)
 
 
 def mask_digits(text: str) -> str:
@@ -232,6 +276,57 @@ def mask_digits(text: str) -> str:
         return text
     hidden = set(digit_positions[2:-3])
     return "".join("*" if index in hidden else character for index, character in enumerate(text))
+
+
+def find_parameter_trouble(text: str, max_characters: int) -> str:
+    """Return which of WhatsApp's rules a template parameter breaks, and what to do; empty for none.
+
+    Source: "Localizable parameters ... cannot have new-line/tab characters or more than 4 consecutive
+    spaces" (the vendor's answer), and WhatsApp's bounds on header and body.
+    """
+    if not text.strip():
+        return "is empty, and the message needs it; fill it in"
+    if _LINE_BREAK.search(text):
+        return "holds a line break or a tab, which WhatsApp refuses; remove it"
+    if " " * 5 in text:
+        return "holds more than 4 spaces in a row, which WhatsApp refuses; remove some"
+    if len(text) > max_characters:
+        return f"is {len(text):,} characters long, and WhatsApp allows {max_characters:,}; shorten it"
+    return ""
+
+
+_LINE_BREAK = re.compile("[\n\r\t\x85\u2028\u2029]")
+
+
+def find_link_trouble(url: str) -> str:
+    """Return why the vendor could not open ``url``, or an empty text for a public https URL."""
+    try:
+        parts = urlsplit(url)
+        host, _ = (parts.hostname or "").rstrip("."), parts.port
+    except ValueError:
+        return "is no URL"
+    if re.search(r"[\s\x00-\x1f\x7f]", url):
+        return "holds a space or a control character"
+    if not url.startswith("https://"):
+        return "does not begin with https://"
+    if "@" in parts.netloc:
+        return "holds a user name or a password"
+    return "" if _is_public_host(host) else "cannot be reached from outside"
+
+
+def _is_public_host(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        labels = host.split(".")
+        is_name = len(labels) > 1 and all(re.fullmatch(r"[\w-]+", label) for label in labels)
+        return is_name and not labels[-1][0].isdigit() and labels[-1] not in _PRIVATE_DOMAINS
+    return (getattr(address, "ipv4_mapped", None) or address).is_global and not address.is_multicast
+
+
+_PRIVATE_DOMAINS = frozenset(
+    {"corp", "home", "internal", "intranet", "invalid", "lan", "local", "localdomain", "localhost", "private", "test"}
+)
 
 
 def parse_duration_s(text: str) -> float:

@@ -197,7 +197,7 @@ def test_exit_2_for_a_wrong_campaign_file(desk: Desk) -> None:
     ran = desk.run("send", desk.campaign)
 
     assert ran.code == 2
-    assert "agent.sessions_per_second = 4: cannot be used; write the limit the vendor approved: 1, 3 or 5" in ran.err
+    assert "agent.sessions_per_second = 4: is none of the choices; write the limit the vendor approved" in ran.err
 
 
 def test_exit_2_without_a_key(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

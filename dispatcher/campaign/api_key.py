@@ -14,40 +14,58 @@ def read_api_key(environment: Mapping[str, str]) -> str:
     """Return the API key from where operators keep it, never from a file of the project.
 
     The first of ``DISPATCHER_API_KEY``, the file named by ``DISPATCHER_API_KEY_FILE``, and
-    ``$CREDENTIALS_DIRECTORY/api_key`` (systemd's LoadCredential) wins.
+    ``$CREDENTIALS_DIRECTORY/api_key`` (systemd's LoadCredential) that is set and not blank wins.
 
     Raises:
         UsageError: there is none, it cannot be read, or it could not be a header's value.
     """
     source, key = _find_api_key(environment)
-    if not key:
+    if not source:
         raise UsageError(
             "no API key: set DISPATCHER_API_KEY, or DISPATCHER_API_KEY_FILE to the path of a file that holds it"
         )
+    if not key:
+        raise UsageError(f"the API key file {source} is empty; write the key into it")
     if not re.fullmatch(r"[\x21-\x7e]+", key):
         raise UsageError(f"the API key in {source} holds a space, a line break or a letter no key has; copy it again")
     return key
 
 
+def peek_api_key(environment: Mapping[str, str]) -> str:
+    """Return the API key as far as it can be found without complaint, to see whether it stands elsewhere."""
+    try:
+        return _find_api_key(environment)[1]
+    except UsageError:
+        return ""
+
+
 def _find_api_key(environment: Mapping[str, str]) -> tuple[str, str]:
-    if "DISPATCHER_API_KEY" in environment:
-        return "DISPATCHER_API_KEY", environment["DISPATCHER_API_KEY"].strip()
-    if "DISPATCHER_API_KEY_FILE" in environment:
-        key_path = Path(environment["DISPATCHER_API_KEY_FILE"])
-    elif "CREDENTIALS_DIRECTORY" in environment:
-        key_path = Path(environment["CREDENTIALS_DIRECTORY"]) / "api_key"
+    """Return where the key is and what it is; nowhere and nothing when no variable is set."""
+    if key := environment.get("DISPATCHER_API_KEY", "").strip():
+        return "DISPATCHER_API_KEY", key
+    if file := environment.get("DISPATCHER_API_KEY_FILE", "").strip():
+        key_path = Path(file)
+    elif directory := environment.get("CREDENTIALS_DIRECTORY", "").strip():
+        key_path = Path(directory) / "api_key"
     else:
         return "", ""
     try:
-        return str(key_path), key_path.read_text(encoding="utf-8").strip()
+        return str(key_path), key_path.read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"the API key file {key_path} cannot be read: {explain(error)}") from None
 
 
 def is_secret_name(location: tuple[int | str, ...]) -> bool:
-    """Return whether a key of the file is named like a secret; ``location`` is its path of names."""
-    is_parameter = location[0] == "session_parameters"
-    return not is_parameter and location[-1] != "key" and bool(_SECRET_NAME.search(str(location[-1])))
+    """Return whether a key of the file is named like a secret; ``location`` is its path of names.
+
+    Names that people choose themselves, such as columns, are none.
+    """
+    names = tuple(part for part in location if isinstance(part, str) and not part.startswith("["))
+    is_chosen = any(names[: len(table)] == table and len(names) > len(table) for table in _CHOSEN_NAMES)
+    return bool(names) and not is_chosen and names[-1] != "key" and bool(_SECRET_NAME.search(names[-1]))
+
+
+_CHOSEN_NAMES = (("session_parameters",), ("recipient", "skip_if"), ("template", "header"), ("template", "body"))
 
 
 def find_secrets(content: Mapping[str, Any], place: tuple[str, ...] = ()) -> Iterator[str]:
@@ -56,11 +74,15 @@ def find_secrets(content: Mapping[str, Any], place: tuple[str, ...] = ()) -> Ite
         location = (*place, name)
         if is_secret_name(location):
             key = ".".join(location)
-            yield f"{key}: a key does not belong in this file; remove the line and set DISPATCHER_API_KEY"
-        elif isinstance(value, dict):
-            yield from find_secrets(value, location)
+            yield f"{key}: a secret does not belong in this file; remove the line and set DISPATCHER_API_KEY"
+            continue
+        for inner in value if isinstance(value, list) else [value]:
+            if isinstance(inner, dict):
+                yield from find_secrets(inner, location)
 
 
 def explain(error: OSError | UnicodeDecodeError) -> str:
-    """Return why a text file could not be read."""
-    return error.strerror or type(error).__name__ if isinstance(error, OSError) else "it is no UTF-8 text"
+    """Return why a text file could not be read, and what to do where that is not plain."""
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return "it is no UTF-8 text; save it as UTF-8"

@@ -1,20 +1,28 @@
 """Reading one campaign file: TOML, checks, and the ``Campaign`` the other rooms know."""
 
 import os
-import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from dispatcher.campaign.api_key import explain, find_secrets, is_secret_name
+from dispatcher.campaign.api_key import find_secrets, is_secret_name, peek_api_key
+from dispatcher.campaign.contradictions import find_contradictions
 from dispatcher.campaign.problems import describe
 from dispatcher.campaign.sections import AgentSection, CampaignFile, RecipientSection, TemplateSection
-from dispatcher.campaign.urls import is_loopback_url
+from dispatcher.campaign.toml_text import parse_toml, read_text
 from dispatcher.errors import CampaignError
-from dispatcher.models import Agent, Campaign, MessageTemplate, RecipientRules, SheetRules, parse_duration_s
-from dispatcher.placeholders import fold, parse_text
+from dispatcher.models import (
+    Agent,
+    Button,
+    Campaign,
+    Media,
+    MessageTemplate,
+    RecipientRules,
+    SheetRules,
+    parse_duration_s,
+)
+from dispatcher.placeholders import Text, fold, parse_text
 
 _ENDPOINT = "https://studio-api-{region}.ai.vonage.com/messaging/conversation"
 """The vendor's page, "Endpoint (mandatory)"."""
@@ -27,44 +35,30 @@ def load_campaign(path: Path) -> Campaign:
         CampaignError: the file cannot be read or holds mistakes; all of them are listed, each with its
             key and what to write instead.
     """
-    content = _read_toml(path)
-    problems = list(find_secrets(content))
-    try:
-        file = CampaignFile.model_validate(content)
-    except ValidationError as error:
-        problems += [describe(finding) for finding in error.errors() if not is_secret_name(finding["loc"])]
-        raise CampaignError(str(path), problems) from None
-    problems += _find_contradictions(file)
-    if problems:
+    text = read_text(path)
+    key = peek_api_key(os.environ)
+    if len(key) >= 8 and key in text:
+        raise CampaignError(
+            str(path), ["holds the API key; remove it, and replace the key if others have seen this file"]
+        )
+    content = parse_toml(path, text)
+    file, problems = _check(content)
+    if file is None or problems:
         raise CampaignError(str(path), problems)
     return _build(path.absolute(), file)
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def _check(content: dict[str, Any]) -> tuple[CampaignFile | None, list[str]]:
+    """Return the checked file, and everything that is wrong with it."""
+    problems = list(find_secrets(content))
+    if content.get("channel") == "sms":
+        content = {name: value for name, value in content.items() if name != "template"}
+    contradictions = list(find_contradictions(content))
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CampaignError(str(path), [f"cannot be read: {explain(error)}"]) from None
-    key = os.environ.get("DISPATCHER_API_KEY", "").strip()
-    if len(key) >= 8 and key in text:
-        raise CampaignError(str(path), ["holds the API key; remove it, it stays in DISPATCHER_API_KEY"])
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise CampaignError(str(path), [f"is no valid TOML: {error}"]) from None
-
-
-def _find_contradictions(file: CampaignFile) -> Iterator[str]:
-    """Yield what no single key can show: keys that do not fit each other."""
-    if file.channel == "whatsapp" and file.template is None:
-        yield 'template: missing; write a [template] table, or channel = "sms"'
-    recipient = file.recipient
-    if recipient.written_as == "national" and recipient.default_region is None:
-        yield 'recipient.default_region: missing; national numbers need their country, such as "GB"'
-    if recipient.written_as == "international" and recipient.default_region is not None:
-        yield 'recipient.default_region: only for written_as = "national"; remove it or write that too'
-    if file.agent.endpoint is None and is_loopback_url(file.status_url):
-        yield f"status_url = {file.status_url!r}: cannot be reached from outside; write a public https URL"
+        return CampaignFile.model_validate(content), problems + contradictions
+    except ValidationError as error:
+        problems += [describe(finding) for finding in error.errors() if not is_secret_name(finding["loc"])]
+        return None, problems + contradictions
 
 
 def _build(path: Path, file: CampaignFile) -> Campaign:
@@ -78,7 +72,7 @@ def _build(path: Path, file: CampaignFile) -> Campaign:
         agent=_build_agent(file.agent),
         sheet=SheetRules(**file.sheet.model_dump()),
         recipient=_build_recipient(folder, file.recipient),
-        template=_build_template(file.template) if file.channel == "whatsapp" and file.template else None,
+        template=_build_template(file.template) if file.template else None,
         session_parameters=tuple((name, parse_text(text)) for name, text in file.session_parameters.items()),
     )
 
@@ -108,10 +102,37 @@ def _build_recipient(folder: Path, section: RecipientSection) -> RecipientRules:
 
 
 def _build_template(section: TemplateSection) -> MessageTemplate:
+    header_names, header = _build_parameters(section.header)
+    body_names, body = _build_parameters(section.body)
     return MessageTemplate(
         namespace=section.namespace,
         name=section.name,
         locale=parse_text(section.locale),
-        header=tuple(parse_text(text) for text in section.header),
-        body=tuple(parse_text(text) for text in section.body),
+        header=header,
+        body=body,
+        header_names=header_names,
+        body_names=body_names,
+        media=_build_media(section),
+        buttons=tuple(
+            Button(button.type, button.index, parse_text(button.text or button.payload or ""))
+            for button in section.buttons
+        ),
     )
+
+
+def _build_parameters(texts: list[str] | dict[str, str]) -> tuple[tuple[str, ...], tuple[Text, ...]]:
+    """Return the names of a template's parameters, none for a list, and their texts."""
+    if isinstance(texts, dict):
+        return tuple(texts), tuple(parse_text(text) for text in texts.values())
+    return (), tuple(parse_text(text) for text in texts)
+
+
+def _build_media(section: TemplateSection) -> Media | None:
+    if section.header_image:
+        return Media("image", parse_text(section.header_image))
+    if section.header_video:
+        return Media("video", parse_text(section.header_video))
+    if section.header_document:
+        filename = section.header_document_filename
+        return Media("document", parse_text(section.header_document), parse_text(filename) if filename else None)
+    return None
