@@ -16,7 +16,7 @@ from pathlib import Path
 
 _ROOT = Path(__file__).parent.parent
 _COPIED = ("dispatcher", "tests", "campaigns", "pyproject.toml", "sample_recipients.csv")
-_LIMIT_S = 300
+_LIMIT_S = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,9 @@ _INTENT = """\
             raise
 """
 _REQUEST = """\
+        self._limiter.started(slot)
+        request = asyncio.create_task(self._studio.send(queue.campaign.agent.endpoint, body))
+        self._requests.add(request)
         outcome = await request
         self._requests.discard(request)
 """
@@ -68,9 +71,9 @@ MUTANTS = (
     Mutant(
         "intent after the request",
         "pipeline/dispatch.py",
-        _REQUEST,
+        _INTENT + _REQUEST,
         _REQUEST + _INTENT,
-        (_KILLED,),
+        (_KILLED, _STRANGER),
     ),
     Mutant(
         "intent not awaited",

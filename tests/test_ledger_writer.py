@@ -309,7 +309,7 @@ def test_no_intent_is_taken_while_an_outcome_waits(sending: Path, monkeypatch: p
         run_id = begin_run(writer)
         attempt_id = writer.intend(1, run_id).result()
         disk.is_broken = True
-        writer.conclude(attempt_id, 1, ACCEPTED, not_before=None).result()
+        writer.conclude(attempt_id, 1, ACCEPTED, not_before=None).result(timeout=10)
 
     assert len(asked) == 1
     assert isinstance(asked[0], LedgerError)
