@@ -68,6 +68,7 @@ class Case:
         kills: how often a run was killed.
         in_air_max: requests in the air at once at most.
         resent: keys a person asked to send again, with how often.
+        decided: keys of which a person said what became of them; that person may be wrong.
         outputs: everything the program printed.
         secrets: what must not stand in any output: the key, and every number.
     """
@@ -77,6 +78,7 @@ class Case:
     kills: int = 0
     in_air_max: int = 0
     resent: Mapping[str, int] = field(default_factory=dict)
+    decided: Collection[str] = ()
     outputs: Sequence[str] = ()
     secrets: Collection[str] = ()
 
@@ -131,12 +133,14 @@ def _check_rows(rows: Sequence[LedgerRow], arrived: Counter[str], case: Case) ->
         count, allowed = arrived[row.key or ""], 1 + case.resent.get(row.key or "", 0)
         if count > allowed:
             yield f"{name}accepted {count} times, asked for {allowed}"
-        if row.state == "accepted" and not count:
-            yield f"{name}never arrived: lost"
-        if row.state in NEVER_ARRIVED and count and row.key not in case.resent:
-            yield f"{name}arrived {count} times although the ledger says it did not"
         if row.state == "sending":
             yield f"{name}no run is alive"
+        if row.key in case.decided:
+            continue
+        if row.state == "accepted" and not count:
+            yield f"{name}never arrived: lost"
+        if row.state in NEVER_ARRIVED and count:
+            yield f"{name}arrived {count} times although the ledger says it did not"
 
 
 def _check_totals(rows: Sequence[LedgerRow], arrived: Counter[str], case: Case) -> Iterator[str]:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -145,6 +145,7 @@ class Scene:
         script: fates of the first requests by key.
         latency_s: how long the judge takes for each answer.
         settings: lines of the campaign file that are not the usual ones, by name.
+        journal_from: where in the journal this scene begins, in bytes.
     """
 
     folder: Path
@@ -157,6 +158,18 @@ class Scene:
     everybody: set[str] = field(default_factory=set)
     kills: int = 0
     endpoint: str = ""
+    journal_path: Path = Path()
+    journal_from: int = 0
+
+    def __post_init__(self) -> None:
+        """Give the scene a journal of its own."""
+        self.journal_path = self.folder / "journal.jsonl"
+
+    def join(self, host: "Scene") -> None:
+        """Send to the judge of another scene, and see of its journal what comes from now on."""
+        self.endpoint, self.journal_path = host.endpoint, host.journal_path
+        self.journal_from = self.journal_path.stat().st_size if self.journal_path.exists() else 0
+        self.write_campaign()
 
     @property
     def campaign_path(self) -> Path:
@@ -174,14 +187,9 @@ class Scene:
         return self.folder / "ledger.db"
 
     @property
-    def journal_path(self) -> Path:
-        """The judge's journal."""
-        return self.folder / "journal.jsonl"
-
-    @property
     def journal(self) -> list[Line]:
         """What arrived at the judge so far."""
-        return read_journal(self.journal_path)
+        return read_journal(self.journal_path, self.journal_from)
 
     @contextlib.contextmanager
     def judged(self) -> Iterator["Scene"]:
@@ -274,7 +282,13 @@ class Scene:
         """Return how many lines the journal has; quicker than reading them."""
         return self.journal_path.read_bytes().count(b"\n") if self.journal_path.exists() else 0
 
-    def judge(self, exit_code: int | None = None, *, resent: Mapping[str, int] | None = None) -> Figures:
+    def judge(
+        self,
+        exit_code: int | None = None,
+        *,
+        resent: Mapping[str, int] | None = None,
+        decided: Collection[str] = (),
+    ) -> Figures:
         """Let the checker decide about everything that happened here so far."""
         case = Case(
             exit_code=exit_code,
@@ -282,6 +296,7 @@ class Scene:
             kills=self.kills,
             in_air_max=IN_AIR_MAX,
             resent=resent or {},
+            decided=decided,
             outputs=[text for life in self.lives if life.command not in _PRIVATE for text in (life.out, life.err)],
             secrets={CANARY_KEY, *self.everybody},
         )

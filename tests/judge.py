@@ -168,13 +168,14 @@ class Line:
     body: Mapping[str, Any]
 
 
-def read_journal(path: Path) -> list[Line]:
-    """Return what arrived at the judge, in order."""
-    return list(_lines(path)) if path.exists() else []
+def read_journal(path: Path, start: int = 0) -> list[Line]:
+    """Return what arrived at the judge, in order, from a place in the file on."""
+    return list(_lines(path, start)) if path.exists() else []
 
 
-def _lines(path: Path) -> Iterator[Line]:
-    with path.open(encoding="utf-8") as file:
+def _lines(path: Path, start: int) -> Iterator[Line]:
+    with path.open("rb") as file:
+        file.seek(start)
         for text in file:
             line = json.loads(text)
             yield Line(line["at_s"], line["verdict"], Fate(line["fate"]), line["key"], line["body"])
