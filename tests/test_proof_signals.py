@@ -102,8 +102,15 @@ def resume(scene: Scene) -> None:
     assert figures.accepted + figures.in_doubt == 8
 
 
-@pytest.mark.parametrize("number", SIGNALS)
-@pytest.mark.parametrize("reach", PHASES)
+@pytest.mark.parametrize(
+    ("reach", "number"),
+    [
+        pytest.param(reach_loading, signal.SIGINT, id="loading"),
+        pytest.param(reach_warm_up, signal.SIGTERM, id="warm-up"),
+        *[pytest.param(reach_sending, number, id=f"sending, {number.name}") for number in SIGNALS],
+        pytest.param(reach_silence, signal.SIGHUP, id="in the air"),
+    ],
+)
 def test_asked_once_to_stop(scene: Scene, reach: Phase, number: signal.Signals) -> None:
     """No new rows; what is in the air is waited for; 130; whoever waited is sent to by the next run."""
     life = reach(scene)
@@ -152,8 +159,7 @@ def test_asked_twice_while_the_server_is_silent(scene: Scene) -> None:
     resume(scene)
 
 
-@pytest.mark.parametrize("number", SIGNALS)
-@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize(("number", "times"), [(signal.SIGINT, 1), (signal.SIGHUP, 1), (signal.SIGTERM, 2)])
 def test_asked_to_stop_while_waiting_for_the_lock(scene: Scene, number: signal.Signals, times: int) -> None:
     """Who waits for another run goes away when asked, and has touched nothing."""
     with held_lock(scene):
