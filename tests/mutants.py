@@ -48,9 +48,6 @@ _INTENT = """\
 _REQUEST = """\
         self._limiter.started(slot)
         request = asyncio.create_task(self._studio.send(queue.campaign.agent.endpoint, body))
-        self._requests.add(request)
-        outcome = await request
-        self._requests.discard(request)
 """
 _FLOW = "test_flow_send.py::"
 _WRITER = "test_ledger_writer.py::"
@@ -72,7 +69,7 @@ MUTANTS = (
         "intent after the request",
         "pipeline/dispatch.py",
         _INTENT + _REQUEST,
-        _REQUEST + _INTENT,
+        _REQUEST + "        await asyncio.wait([request])\n" + _INTENT,
         (_KILLED, _STRANGER),
     ),
     Mutant(

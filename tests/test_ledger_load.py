@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, event
 
 from dispatcher import ledger
 from dispatcher.errors import LedgerError
@@ -417,3 +418,20 @@ def test_a_refused_row_gives_its_key_to_a_later_row_that_can_be_sent(desk: Desk)
     assert ran.code == 6
     assert (ran.json["states"]["accepted"], ran.json["states"]["refused"]) == (31, 1)
     assert set(server.accepted.values()) == {1}
+
+
+def test_withdrawing_reads_only_what_is_gone(writer: ledger.Writer, path: Path) -> None:
+    """Every send withdraws what vanished; with a million waiting rows that must cost nothing."""
+    load(writer, [ADA])
+    seen: list[str] = []
+    writer.call(_note_statements, seen).result()
+
+    writer.call(ledger.withdraw_vanished, 1).result()
+
+    (statement,) = [statement for statement in seen if statement.startswith("UPDATE recipients")]
+    plan = query(path, f"EXPLAIN QUERY PLAN {statement}", *["x"] * statement.count("?"))
+    assert "recipients_gone" in plan[0][3]
+
+
+def _note_statements(connection: Connection, seen: list[str]) -> None:
+    event.listen(connection.engine, "before_cursor_execute", lambda *arguments: seen.append(arguments[2]))
