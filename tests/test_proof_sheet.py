@@ -169,12 +169,14 @@ def test_a_file_that_cannot_be_trusted(scene: Scene, damage: str) -> None:
 
 
 def test_a_file_cut_off(scene: Scene) -> None:
-    """A copy that broke off in a row is in question; accepted, its whole rows count and the rest is withdrawn."""
+    """A copy that broke off in a row stops the run; only a person makes the rest withdrawn and the whole rows sent."""
+    before = scene.states
     text = scene.sheet_path.read_text()
     scene.sheet_path.write_text(text[: text.index("Person 4") + 8])
     scene.people = make_people(5)
 
     assert scene.run("send") == 3
+    assert scene.states == before
     code = scene.run("send", "--accept-refused")
 
     assert code == 6
