@@ -257,12 +257,12 @@ class AgentDispatch:
         self._limiter.started(slot)
         outcome = await self._send(queue.campaign.agent.endpoint, body)
         self._limiter.release(slot, _signal(outcome), retry_after_s=outcome.retry_after_s)
-        self._tell_pace()
         not_before = None
         if outcome.verdict in (Verdict.THROTTLED, Verdict.UNSENT):
             wait_s = queue.schedule(row, outcome)
             not_before = ledger.utc_text(datetime.now(UTC) + timedelta(seconds=wait_s))
         await written(queue.writer.conclude(attempt_id, row.id, outcome, not_before=not_before))
+        self._tell_pace()
         self._account(queue, row, outcome)
 
     def _tell_pace(self) -> None:
