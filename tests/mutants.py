@@ -47,7 +47,7 @@ _INTENT = """\
 """
 _REQUEST = """\
         self._limiter.started(slot)
-        request = asyncio.create_task(self._studio.send(queue.campaign.agent.endpoint, body))
+        outcome = await self._send(queue.campaign.agent.endpoint, body)
 """
 _FLOW = "test_flow_send.py::"
 _WRITER = "test_ledger_writer.py::"

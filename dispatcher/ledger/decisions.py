@@ -82,8 +82,10 @@ def resolve(connection: Connection, recipient_ids: Sequence[int], state: State) 
 def retry(connection: Connection, campaign_id: int, verdicts: Collection[Verdict]) -> int:
     """Make rows due whose last attempt ended in one of ``verdicts``; return how many.
 
-    ``failed`` rows of the present sheet go back to ``pending``; ``retryable`` ones need not wait any longer.
+    ``failed`` rows of the present sheet go back to ``pending``; ``retryable`` ones need not wait any longer. A row
+    that a person resolved as failed after a doubt counts as rejected.
     """
+    wanted = {*verdicts, Verdict.IN_DOUBT} if Verdict.REJECTED in verdicts else set(verdicts)
     tries = attempts.alias()
     last_try = select(func.max(tries.c.id)).where(tries.c.recipient_id == recipients.c.id).correlate(recipients)
     chosen = (
@@ -91,7 +93,7 @@ def retry(connection: Connection, campaign_id: int, verdicts: Collection[Verdict
         .select_from(recipients)
         .join(attempts, attempts.c.id == last_try.scalar_subquery())
         .where(recipients.c.campaign_id == campaign_id, recipients.c.in_sheet, recipients.c.purged_at.is_(None))
-        .where(attempts.c.outcome.in_(verdicts))
+        .where(attempts.c.outcome.in_(wanted))
     )
     waiting = update(recipients).where(
         recipients.c.id.in_(chosen.where(recipients.c.state == State.RETRYABLE).with_only_columns(recipients.c.id))

@@ -23,6 +23,10 @@ from dispatcher.studio import Studio
 _BATCH = 500
 _UNSENT_TRIES = 3
 _THROTTLED_TRIES = 8
+_IN_AIR_S = 4
+"""An agent has at most the sessions of so many seconds in the air: a crash puts them all in doubt, and an API that
+takes longer to answer is not helped by more."""
+
 _NOT_BEFORE_MAX_S = 300
 """No row waits longer, whatever a clock that was stepped says; the vendor's Retry-After is capped alike."""
 
@@ -181,6 +185,7 @@ class AgentDispatch:
         self._streak = Streak()
         self._note: str | None = None
         self._failure: BaseException | None = None
+        self._in_air_max = _IN_AIR_S * max((queue.campaign.agent.limit for queue in queues), default=1)
         self._in_air: set[asyncio.Task[None]] = set()
         self._requests: set[asyncio.Task[None]] = set()
 
@@ -204,6 +209,8 @@ class AgentDispatch:
     async def _start_deliveries(self) -> None:
         """Start one delivery after the other, each in its slot, until none is due; may be cancelled."""
         while turn := await self._next():
+            while len(self._in_air) >= self._in_air_max:
+                await _first_landing(set(self._in_air))
             slot = await self._limiter.acquire()
             delivery = asyncio.create_task(self._deliver(*turn, slot))
             self._in_air.add(delivery)
