@@ -321,7 +321,7 @@ def _is_public_host(host: str) -> bool:
         labels = host.split(".")
         is_name = len(labels) > 1 and all(re.fullmatch(r"[\w-]+", label) for label in labels)
         return is_name and not labels[-1][0].isdigit() and labels[-1] not in _PRIVATE_DOMAINS
-    return (getattr(address, "ipv4_mapped", None) or address).is_global and not address.is_multicast
+    return address.is_global and not address.is_multicast
 
 
 _PRIVATE_DOMAINS = frozenset(

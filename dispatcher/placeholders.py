@@ -22,7 +22,7 @@ _NAME_DIRECTIVES = {
     "b": ("months", "abbreviated"),
     "B": ("months", "wide"),
 }
-_ROOT_MONTH = re.compile(r"M\d\d")
+_ROOT_NAMES = frozenset({"M01", "Mon"})  # what stands in for the names of a language that has none on record
 
 
 def fold(name: str) -> str:
@@ -202,7 +202,7 @@ def _read_names(locale: str) -> Mapping[tuple[str, str, str], Mapping[int, str]]
             for kind, width in _NAME_DIRECTIVES.values()
             for context in ("format", "stand-alone")
         }
-        if not _ROOT_MONTH.fullmatch(names["months", "wide", "format"][1]):
+        if not _ROOT_NAMES.intersection(name for some in names.values() for name in some.values()):
             return names
     raise ValueError(
         f"cannot be written out: the month and day names of the locale {locale} are not known;"

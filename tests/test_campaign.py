@@ -1,34 +1,16 @@
 """Campaign files: what a right one becomes, and what a wrong one is told, sentence by sentence."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispatcher.campaign import load_campaign, read_api_key
-from dispatcher.errors import CampaignError, ExitCode, UsageError
-from dispatcher.models import Agent, Button, Campaign, Media, RecipientRules, SheetRules
+from dispatcher.campaign import load_campaign
+from dispatcher.errors import CampaignError, ExitCode
+from dispatcher.models import Agent, RecipientRules, SheetRules
 from dispatcher.placeholders import parse_text
-
-CANARY = "vgai-3f9a-canary"
-
-GOOD: dict[str, dict[str, str]] = {
-    "": {
-        "name": '"reminders"',
-        "recipients": '"people.csv"',
-        "status_url": '"https://hooks.example.com/whatsapp"',
-    },
-    "agent": {"id": '"66C0ec5d5cd447cc0bafda3b"', "region": '"eu"'},
-    "recipient": {"to": '"{phone}"'},
-    "template": {
-        "namespace": '"0f5f"',
-        "name": '"appointment_reminder"',
-        "locale": '"en"',
-        "body": '["{first name}"]',
-    },
-}
+from tests.campaign_files import CANARY, CHOICE, GOOD, load, problems_of, write_toml
 
 
 @pytest.fixture(autouse=True)
@@ -36,33 +18,6 @@ def _no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """No key of the machine the tests run on is looked for in the files."""
     for name in ("DISPATCHER_API_KEY", "DISPATCHER_API_KEY_FILE", "CREDENTIALS_DIRECTORY"):
         monkeypatch.delenv(name, raising=False)
-
-
-def write_toml(**changes: str | None) -> str:
-    """Return the good file; ``agent__id='"x"'`` sets a key of a table, None removes one, ``sheet__name`` adds."""
-    tables = {name: dict(keys) for name, keys in GOOD.items()}
-    for place, value in changes.items():
-        section, _, key = place.rpartition("__")
-        tables.setdefault(section, {})[key] = value or ""
-    lines = []
-    for section, keys in tables.items():
-        lines += [f"[{section}]"] if section else []
-        lines += [f"{key} = {value}" for key, value in keys.items() if value]
-    return "\n".join(lines) + "\n"
-
-
-def load(folder: Path, text: str | None = None, **changes: str | None) -> Campaign:
-    """Load a file with ``text``, or the good file with ``changes``."""
-    path = folder / "campaign.toml"
-    path.write_text(write_toml(**changes) if text is None else text, encoding="utf-8")
-    return load_campaign(path)
-
-
-def problems_of(folder: Path, text: str | None = None, **changes: str | None) -> list[str]:
-    """Return what is wrong with such a file."""
-    with pytest.raises(CampaignError) as caught:
-        load(folder, text, **changes)
-    return caught.value.problems
 
 
 def test_least_file_has_careful_defaults(tmp_path: Path) -> None:
@@ -148,7 +103,6 @@ def test_mark_of_windows_editors_is_taken_off(tmp_path: Path) -> None:
     assert load_campaign(path).name == "reminders"
 
 
-CHOICE = "is none of the choices"
 LIMIT = "write the limit the vendor approved: 1, 3 or 5 (a whole number without quotes)"
 REGION = 'write region = "eu" or region = "us", as chosen for the agent'
 BODY = 'write a list, as in ["{first name}"], or, for named placeholders, { first_name = "{first name}" }'
@@ -166,7 +120,6 @@ LOCALE = 'write a code such as "en" or "en_US", or a column such as "{language}"
 TEMPLATE_NAME = "write the approved template's name: lower-case letters, digits and underscores"
 NAMESPACE = "write the namespace shown in the WhatsApp Business Account"
 CONTROLS = "begins or ends with a space, or holds a line break or another control character"
-PLACEHOLDER_NAME = "is no name of a placeholder; write it as in the template, in small letters, digits and _"
 
 MISTAKES: list[tuple[str, str | None, str]] = [
     ("name", None, f"name: missing; {NAME}"),
@@ -555,63 +508,6 @@ def test_endpoint_is_on_this_machine_or_nowhere(tmp_path: Path, endpoint: str) -
 
 
 @pytest.mark.parametrize(
-    ("text", "place"),
-    [
-        (f'api_key = "{CANARY}"\n', "api_key"),
-        (f'X-Vgai-Key = "{CANARY}"\n', "X-Vgai-Key"),
-        (f'auth = {{ token = "{CANARY}" }}\n', "auth.token"),
-        (f'name = "x"\n[agent]\nAPI_KEY = "{CANARY}"\n', "agent.API_KEY"),
-        (f'[[agent]]\npassword = "{CANARY}"\n', "agent.password"),
-        (f'secrets = ["{CANARY}"]\n', "secrets"),
-        (f'[secret]\nvalue = "{CANARY}"\n', "secret"),
-        (f'[[template.buttons]]\ntoken = "{CANARY}"\n', "template.buttons.token"),
-    ],
-)
-def test_secret_is_refused_without_being_printed(tmp_path: Path, text: str, place: str) -> None:
-    """A line named like a secret is told to go, and its value is in no message."""
-    with pytest.raises(CampaignError) as caught:
-        load(tmp_path, text)
-
-    sentence = f"{place}: a secret does not belong in this file; remove the line and set DISPATCHER_API_KEY"
-    assert [problem for problem in caught.value.problems if "secret does" in problem] == [sentence]
-    assert CANARY not in str(caught.value)
-
-
-def test_names_people_choose_are_no_secrets(tmp_path: Path) -> None:
-    """A parameter, a column or a placeholder may be called a token; the key of a row is called key."""
-    campaign = load(
-        tmp_path,
-        recipient__key='"{token}"',
-        recipient__skip_if='{ "password sent" = ["yes"] }',
-        template__body='{ token = "{token}" }',
-        session_parameters__API_TOKEN='"{token}"',  # noqa: S106 - a column's name
-    )
-
-    assert [name for name, _ in campaign.session_parameters] == ["API_TOKEN"]
-
-
-@pytest.mark.parametrize("source", ["DISPATCHER_API_KEY", "DISPATCHER_API_KEY_FILE", "CREDENTIALS_DIRECTORY"])
-def test_key_itself_is_found_wherever_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> None:
-    """The key of this environment in the file, even in a comment, stops everything, and is not printed."""
-    (tmp_path / "api_key").write_text(f"{CANARY}\n")
-    values = {"DISPATCHER_API_KEY": CANARY, "DISPATCHER_API_KEY_FILE": str(tmp_path / "api_key")}
-    monkeypatch.setenv(source, values.get(source, str(tmp_path)))
-
-    problems = problems_of(tmp_path, f"{write_toml()}# {CANARY}\n")
-
-    assert problems == ["holds the API key; remove it, and replace the key if others have seen this file"]
-
-
-def test_key_that_cannot_be_read_does_not_hinder_a_look_at_the_campaign(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """`check` needs no key: a key file that is not there is trouble for `send` alone."""
-    monkeypatch.setenv("DISPATCHER_API_KEY_FILE", str(tmp_path / "nowhere"))
-
-    assert load(tmp_path).name == "reminders"
-
-
-@pytest.mark.parametrize(
     ("text", "problem"),
     [
         ('name = "a"\nname = "b"\n', "line 2, column 11: the same key stands there twice; delete one"),
@@ -706,288 +602,3 @@ def test_no_value_makes_a_traceback(tmp_path_factory: pytest.TempPathFactory, ch
         for problem in error.problems:
             assert "cannot be used" not in problem
             assert "; " in problem
-
-
-def test_named_parameters_keep_their_names_and_order(tmp_path: Path) -> None:
-    """A table in place of a list is for templates with named placeholders."""
-    template = load(
-        tmp_path,
-        template__header='{ clinic = "{clinic}" }',
-        template__body='{ first_name = "{first name}", day = "{date:%d %B}" }',
-    ).template
-
-    assert template is not None
-    assert (template.header_names, template.header) == (("clinic",), (parse_text("{clinic}"),))
-    assert template.body_names == ("first_name", "day")
-    assert template.body == (parse_text("{first name}"), parse_text("{date:%d %B}"))
-
-
-@pytest.mark.parametrize(
-    ("keys", "media"),
-    [
-        ({"template__header_image": '"{picture}"'}, Media("image", parse_text("{picture}"))),
-        (
-            {"template__header_video": '"https://cdn.example.com/{film}.mp4"'},
-            Media("video", parse_text("https://cdn.example.com/{film}.mp4")),
-        ),
-        ({"template__header_document": '"{pdf}"'}, Media("document", parse_text("{pdf}"))),
-        (
-            {"template__header_document": '"{pdf}"', "template__header_document_filename": '"Invoice {no}.pdf"'},
-            Media("document", parse_text("{pdf}"), parse_text("Invoice {no}.pdf")),
-        ),
-    ],
-    ids=["image", "video", "document", "document with a name"],
-)
-def test_media_header_is_read(tmp_path: Path, keys: dict[str, str], media: Media) -> None:
-    """A template's header may be a file behind a link."""
-    template = load(tmp_path, **keys).template
-
-    assert template is not None
-    assert template.media == media
-
-
-def test_buttons_are_read_in_their_order(tmp_path: Path) -> None:
-    """Each [[template.buttons]] table is one button of the template."""
-    template = load(tmp_path, write_toml() + BUTTONS).template
-
-    assert template is not None
-    assert template.buttons == (
-        Button("url", 0, parse_text("{booking}")),
-        Button("quick_reply", 2, parse_text("confirm {booking}")),
-    )
-
-
-BUTTONS = """
-[[template.buttons]]
-type = "url"
-index = 0
-text = "{booking}"
-[[template.buttons]]
-type = "quick_reply"
-index = 2
-payload = "confirm {booking}"
-"""
-
-
-def test_texts_of_the_message_are_all_that_need_columns(tmp_path: Path) -> None:
-    """The loader learns of every column a request uses, wherever in the template it stands."""
-    text = write_toml(
-        template__locale='"{language}"',
-        template__header_document='"{pdf}"',
-        template__header_document_filename='"{no}.pdf"',
-        template__body='{ a = "{first name}" }',
-    )
-
-    texts = load(tmp_path, f"{text}{BUTTONS}[session_parameters]\nID = '{{patient}}'\n").message_texts
-
-    assert [text.source for text in texts] == [
-        "{language}",
-        "{pdf}",
-        "{no}.pdf",
-        "{first name}",
-        "{booking}",
-        "confirm {booking}",
-        "{patient}",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("changes", "problems"),
-    [
-        (
-            {"template__header": '["{a}"]', "template__header_video": '"{b}"', "template__header_document": '"{c}"'},
-            [
-                (
-                    "template: header and header_video and header_document exclude each other;"
-                    " a template has one header, keep one of them"
-                )
-            ],
-        ),
-        (
-            {"template__header_document_filename": '"{a}"'},
-            ["template.header_document_filename: names a document, and there is none; add header_document"],
-        ),
-        (
-            {"template__header": '["{a}"]', "template__body": '{ a = "{b}" }'},
-            [
-                (
-                    "template: header and body are a list and a table;"
-                    " a template's placeholders are all numbered (lists) or all named (tables)"
-                )
-            ],
-        ),
-        (
-            {"template__header": '{ a = "{a}", b = "{b}" }', "template__body": "[]"},
-            [
-                (
-                    "template.header: holds 2 texts, and 1 is the most;"
-                    ' write at most one text, as in header = ["{clinic}"]'
-                )
-            ],
-        ),
-        ({"template__body": '{ First = "{a}" }'}, [f"template.body.First: {PLACEHOLDER_NAME}"]),
-        (
-            {"template__header_image": '"http://cdn.example.com/a.png"'},
-            [
-                (
-                    'template.header_image = "http://cdn.example.com/a.png": does not begin with https://;'
-                    " write the https link of a picture anybody can open"
-                )
-            ],
-        ),
-        (
-            {"template__header_video": '"https://10.0.0.1/a.mp4"'},
-            [
-                (
-                    'template.header_video = "https://10.0.0.1/a.mp4": cannot be reached from outside;'
-                    " write the https link of a film anybody can open"
-                )
-            ],
-        ),
-        (
-            {"template__header_document": '"https://cdn.example.com/a b.pdf"'},
-            [
-                (
-                    'template.header_document = "https://cdn.example.com/a b.pdf": holds a space or a control'
-                    " character; write the https link of a document anybody can open"
-                )
-            ],
-        ),
-        ({"template__header_imagee": '"{a}"'}, ["template.header_imagee: unknown key; did you mean header_image?"]),
-        (
-            {"template__buttons": '{ type = "url" }'},
-            [
-                (
-                    "template.buttons: is a table, not a list;"
-                    " write a [[template.buttons]] table for each button with a value"
-                )
-            ],
-        ),
-    ],
-    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
-)
-def test_mistake_in_a_template_is_named(tmp_path: Path, changes: dict[str, str], problems: list[str]) -> None:
-    """Headers, names and links that no template could take are told what to write."""
-    assert problems_of(tmp_path, **changes) == problems
-
-
-INDEX = "write the button's place in the template: index = 0 for the first, at most 9"
-
-
-@pytest.mark.parametrize(
-    ("buttons", "problems"),
-    [
-        (
-            ['type = "call"\nindex = 0'],
-            [f'item 1, type = "call": {CHOICE}; write type = "url" or type = "quick_reply"'],
-        ),
-        (['type = "url"\ntext = "{a}"'], [f"item 1, index: missing; {INDEX}"]),
-        (
-            ['type = "url"\ntext = "{a}"\nindex = "0"'],
-            [f'item 1, index = "0": is a text, not a whole number; {INDEX}'],
-        ),
-        (['type = "url"\ntext = "{a}"\nindex = 10'], [f"item 1, index = 10: is more than 9; {INDEX}"]),
-        (
-            ['type = "url"\nindex = 0\ntxet = "{a}"'],
-            [
-                "item 1, txet: unknown key; did you mean text?",
-                'item 1, text: missing; a button of type "url" needs it',
-            ],
-        ),
-        (
-            ['type = "url"\nindex = 0\ntext = "{a}"\npayload = "x"'],
-            ['item 1, payload: a button of type "url" has none; remove it'],
-        ),
-        (
-            ['type = "quick_reply"\nindex = 0\ntext = "{a}"'],
-            [
-                'item 1, payload: missing; a button of type "quick_reply" needs it',
-                'item 1, text: a button of type "quick_reply" has none; remove it',
-            ],
-        ),
-        (
-            ['type = "url"\nindex = 1\ntext = "{a}"', 'type = "quick_reply"\nindex = 1\npayload = "{b}"'],
-            ["item 2, index = 1: item 1 has it already; count the template's buttons from 0"],
-        ),
-        (
-            ['type = "url"\nindex = 0\ntext = ""'],
-            ['item 1, text = "": is empty, and the message needs it; fill it in'],
-        ),
-    ],
-    ids=lambda value: str(value[0])[:40].replace("\n", " "),
-)
-def test_mistake_in_a_button_is_named(tmp_path: Path, buttons: list[str], problems: list[str]) -> None:
-    """Each button needs its place and what its kind takes, and no more."""
-    tables = "".join(f"[[template.buttons]]\n{button}\n" for button in buttons)
-
-    assert problems_of(tmp_path, write_toml() + tables) == [f"template.buttons, {problem}" for problem in problems]
-
-
-def test_sms_drops_the_template(tmp_path: Path) -> None:
-    """A text message has no template; one that stands in the file, right or wrong, is ignored."""
-    with_template = load(tmp_path, channel='"sms"', template__name='"WRONG"', template__nonsense="5")
-    without = load(tmp_path, write_toml(channel='"sms"').partition("[template]")[0])
-
-    assert (with_template.channel, with_template.template) == ("sms", None)
-    assert (without.channel, without.template) == ("sms", None)
-
-
-@pytest.mark.parametrize("content", [CANARY, f"{CANARY}\n", f"  {CANARY}\r\n", f"\ufeff{CANARY}"])
-def test_key_is_read_from_each_place_operators_keep_it(tmp_path: Path, content: str) -> None:
-    """Environment, a named file, or systemd's credentials; white space around the key is no part of it."""
-    (tmp_path / "api_key").write_text(content, encoding="utf-8")
-
-    assert read_api_key({"DISPATCHER_API_KEY": content.removeprefix("\ufeff")}) == CANARY
-    assert read_api_key({"DISPATCHER_API_KEY_FILE": str(tmp_path / "api_key")}) == CANARY
-    assert read_api_key({"CREDENTIALS_DIRECTORY": str(tmp_path)}) == CANARY
-
-
-def test_first_place_that_is_set_wins(tmp_path: Path) -> None:
-    """The order is fixed, and a variable that is set to nothing counts as not set."""
-    (tmp_path / "api_key").write_text("from-credentials")
-    (tmp_path / "key").write_text("from-file")
-    places = {"CREDENTIALS_DIRECTORY": str(tmp_path), "DISPATCHER_API_KEY_FILE": str(tmp_path / "key")}
-
-    assert read_api_key(places | {"DISPATCHER_API_KEY": "from-environment"}) == "from-environment"
-    assert read_api_key(places | {"DISPATCHER_API_KEY": " "}) == "from-file"
-    assert read_api_key(places | {"DISPATCHER_API_KEY_FILE": ""}) == "from-credentials"
-
-
-@pytest.mark.parametrize("key", ["two words", "line\nbreak", "café-key", "tab\tkey", "bell\x07"])
-def test_key_that_could_not_be_a_header_is_refused_without_being_printed(tmp_path: Path, key: str) -> None:
-    """A key copied badly is said so with its place."""
-    path = tmp_path / "key"
-    path.write_text(key, encoding="utf-8")
-    wrong = "holds a space, a line break or a letter no key has; copy it again"
-
-    assert _key_error(DISPATCHER_API_KEY=key) == f"the API key in DISPATCHER_API_KEY {wrong}"
-    assert _key_error(DISPATCHER_API_KEY_FILE=str(path)) == f"the API key in {path} {wrong}"
-
-
-def test_key_that_cannot_be_found_says_where_to_put_it(tmp_path: Path) -> None:
-    """No key, no file, an empty file, a folder, no text: each says what to do."""
-    empty, latin = tmp_path / "empty", tmp_path / "latin"
-    empty.write_text("\n")
-    latin.write_bytes(b"\xff\xfe")
-    missing = "no API key: set DISPATCHER_API_KEY, or DISPATCHER_API_KEY_FILE to the path of a file that holds it"
-
-    assert _key_error() == missing
-    assert _key_error(DISPATCHER_API_KEY="") == missing
-    assert _key_error(DISPATCHER_API_KEY_FILE=str(empty)) == (
-        f"the API key file {empty} is empty; write the key into it"
-    )
-    assert _key_error(DISPATCHER_API_KEY_FILE=str(tmp_path)) == (
-        f"the API key file {tmp_path} cannot be read: Is a directory"
-    )
-    assert _key_error(CREDENTIALS_DIRECTORY=str(tmp_path)) == (
-        f"the API key file {tmp_path / 'api_key'} cannot be read: No such file or directory"
-    )
-    assert _key_error(DISPATCHER_API_KEY_FILE=str(latin)) == (
-        f"the API key file {latin} cannot be read: it is no UTF-8 text; save it as UTF-8"
-    )
-
-
-def _key_error(**environment: Any) -> str:
-    with pytest.raises(UsageError) as caught:
-        read_api_key(environment)
-    return str(caught.value)

@@ -75,14 +75,14 @@ def components_of(campaign: Campaign, **values: str) -> list[Any]:
 
 
 def test_body_is_that_of_the_vendors_page() -> None:
-    """The keys, their order and their shapes are the documented ones, byte for byte."""
+    """The keys, their order and their shapes are the documented ones, letter by letter and in UTF-8."""
     campaign = make_campaign(header=["{clinic}"], body=["{first name}"], parameters={"PATIENT_ID": "{id}"})
 
-    body = render(campaign, clinic="PARAM1_VALUE", first_name="PARAM2_VALUE", id="P7")
+    body = render(campaign, clinic="PARAM1_VALUE", first_name="Zoë", id="P7")
 
     assert encode_request(body).decode() == (
         '{"components":[{"type":"header","parameters":[{"type":"text","text":"PARAM1_VALUE"}]},'
-        '{"type":"body","parameters":[{"type":"text","text":"PARAM2_VALUE"}]}],'
+        '{"type":"body","parameters":[{"type":"text","text":"Zoë"}]}],'
         '"namespace":"0f5f","template":"reminder","locale":"en",'
         f'"to":"{TO}","agent_id":"66c0ec5d5cd447cc0bafda3b","channel":"whatsapp",'
         '"status_url":"https://hooks.example.com/whatsapp",'

@@ -48,13 +48,13 @@ def describe(finding: Any) -> str:
 
 def name_place(location: tuple[int | str, ...]) -> str:
     """Return where in the file something stands: ``template.body, item 2``."""
-    place = ""
+    place, separator = "", ""
     for part in location:
         if isinstance(part, int):
-            place += f", item {part + 1}"
+            place, separator = f"{place}, item {part + 1}", ", "
         else:
             name = part if re.fullmatch(r"[\w-]+", part) else _quote(part)
-            place += f"{'' if not place else ', ' if 'item' in place else '.'}{name}"
+            place, separator = f"{place}{separator}{name}", "."
     return place
 
 
