@@ -3,8 +3,8 @@
 ``python -m tests.benchmarks.restart`` prints tables in Markdown. *Restart*: the whole program is killed with
 SIGKILL in the middle of a campaign and started again at once, against a strict sliding window that has seen
 the calls before. *Unchanged*: ``send`` on a campaign that is fully loaded, here of 1,000,000 rows, from the
-start of the process to the first request, and where that time goes. Loading them first takes minutes; ``--rows`` asks for
-fewer.
+start of the process to the first request. Loading them first takes minutes;
+``--rows`` asks for fewer.
 """
 
 import argparse
@@ -112,10 +112,9 @@ def print_restarts(starts: list[Start], tally: Tally) -> None:
         share = f"{100 * max(values) / GOAL_S:.0f} %" if words.startswith("over") else ""
         print(f"| {words} | {statistics.median(values):.2f} | {max(values):.2f} | {share} |")
     kept = sum(value <= GOAL_S for value in over_s)
-    print(
-        f"\n{len(starts)} kills: {len(tally.refused_at_s)} of {len(tally.accepted_at_s) + len(tally.refused_at_s)} calls "
-        f"refused; within {GOAL_S:.0f} s plus what the window demands: {100 * kept / len(starts):.0f} %.\n"
-    )
+    refused, calls = len(tally.refused_at_s), len(tally.refused_at_s) + len(tally.accepted_at_s)
+    print(f"\n{len(starts)} kills: {refused} of {calls} calls refused; ", end="")
+    print(f"within {GOAL_S:.0f} s plus what the window demands: {100 * kept / len(starts):.0f} %.\n")
 
 
 def start_unchanged(rows: int, runs: int) -> list[float]:
