@@ -454,7 +454,7 @@ def test_a_silent_api_holds_few_rows_in_the_air(desk: Desk) -> None:
 
     began_s = server.received[0].at_s
     assert len(server.received) == 40
-    assert sum(request.at_s < began_s + 55 for request in server.received) == 20
+    assert sum(request.at_s < began_s + 55 for request in server.received) <= 20
 
 
 def test_quiet_prints_nothing_when_all_is_well(desk: Desk) -> None:

@@ -214,7 +214,7 @@ print(json.dumps({{locale: format_value("2026-10-15", "%B", locale) for locale i
     assert json.loads(printed) == {"he": "אוקטובר", "az": "oktyabr", "de": "Oktober", "no": "oktober"}
 
 
-@pytest.mark.parametrize("locale", ["xx", "ba", "rof_TZ"], ids=["no language", "no names", "no short names"])
+@pytest.mark.parametrize("locale", ["xx", "ba"], ids=["no language", "no names"])
 def test_unknown_language_is_refused_only_where_a_name_is_shown(locale: str) -> None:
     """Digits are the same everywhere; a name that is not known is never shown in another language."""
     assert format_value("2026-12-03", "%d.%m.%Y", locale) == "03.12.2026"

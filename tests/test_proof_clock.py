@@ -100,7 +100,7 @@ def test_a_warm_up_is_neither_skipped_nor_endless(scene: Scene, twists: tuple[Tw
     scene.judge()
 
 
-@pytest.mark.parametrize("offset_s", [DAY_S, TO_1970_S])
+@pytest.mark.parametrize("offset_s", [DAY_S, TO_1970_S], ids=["a day ahead", "in 1970"])
 def test_a_row_does_not_wait_for_a_clock_that_was_wrong(scene: Scene, offset_s: float) -> None:
     """A 429 noted by a clock that was a day ahead, or in 1970, holds its row no longer than the cap."""
     scene.rescript({"A-0": [Fate.THROTTLE] * 8})

@@ -38,7 +38,7 @@ class Judge:
         self._to_column = next(iter(self._drafter.to_columns), "")
         self._suppressed = suppressed
         self._check = check
-        texts = () if campaign.template is None else (*campaign.template.header, *campaign.template.body)
+        texts = () if campaign.template is None else campaign.template.parameters
         self._filled = list(_columns_in(texts))
         self._parameters = list(_columns_in(text for text in texts if _is_whole_parameter(text)))
         self._seen = SeenKeys()
