@@ -121,7 +121,12 @@ class Studio:
         trace.on_request_headers_sent.append(_note_headers_sent)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=self._connections, keepalive_timeout=KEEP_ALIVE_S, ttl_dns_cache=60, ssl=self._tls or True
+                limit=self._connections,
+                # An idle connection must be gone before the read time-out of its last answer fires on the next one:
+                # https://github.com/aio-libs/aiohttp/issues/12953
+                keepalive_timeout=min(KEEP_ALIVE_S, self._timeouts.sock_read_s / 2),
+                ttl_dns_cache=60,
+                ssl=self._tls or True,
             ),
             headers=self._headers(),
             timeout=aiohttp.ClientTimeout(
