@@ -44,7 +44,7 @@ def work_celery(url: str, redis_url: str, tasks: int) -> None:
     task = app.task(name="post", ignore_result=True)(_post)
     for _ in range(tasks):
         task.delay(url)
-    app.worker_main(["worker", "--pool=threads", f"--concurrency={THREADS}", "--loglevel=ERROR", "--quiet"])
+    app.worker_main(["worker", "--pool=threads", f"--concurrency={THREADS}", "--loglevel=ERROR", "--without-gossip"])
 
 
 def work_dramatiq(url: str, redis_url: str, tasks: int) -> None:
