@@ -75,7 +75,6 @@ class Promise(RuleBasedStateMachine):
         self.scene.join(self.host)
         self.states: dict[str, str] = {}
         self.arrived: Counter[str] = Counter()
-        self.refused: set[str] = set()
         self.resent: Counter[str] = Counter()
         self.decided: set[str] = set()
         self.sheet: list[str] = []
@@ -100,6 +99,8 @@ class Promise(RuleBasedStateMachine):
         self.edit(numbers, version)
         self.script(chosen)
         predicted, before = self.predict(chosen, command), self.scene.kills
+        if command == "retry":  # who resolved a doubt as failed and then retries asks for a second message
+            self.resent |= {key for key in self.decided if self.states.get(key) == "failed"}
 
         code = self.scene.run(command, twists=TWISTS if crash is None else (*TWISTS, crash))
 
@@ -138,7 +139,6 @@ class Promise(RuleBasedStateMachine):
         doubts = {key for key, state in self.states.items() if state == "in_doubt"}
         self.states |= dict.fromkeys(doubts, decision)
         self.decided |= doubts
-        self.refused -= doubts
         self.resent.update(doubts if decision == "pending" else ())
         assert self.scene.states == self.states
 
@@ -172,7 +172,7 @@ class Promise(RuleBasedStateMachine):
             return "withdrawn" if state in WAITING else "in_doubt" if state == "sending" else state
         if state in (None, "withdrawn"):
             return "pending"
-        if state == "failed" and command == "retry" and key in self.refused:
+        if state == "failed" and command == "retry":
             return "pending"
         return "in_doubt" if state == "sending" else state
 
@@ -186,7 +186,6 @@ class Promise(RuleBasedStateMachine):
 
     def adopt(self) -> None:
         """Take over where the rows stand, and hold the journal against it."""
-        self.refused |= {line.key for line in self.scene.journal if line.fate is Fate.REFUSE} - self.decided
         self.states = self.scene.states
         for key in self.states:
             arrivals = self.scene.arrivals(key)
