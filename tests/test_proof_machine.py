@@ -100,7 +100,7 @@ class Promise(RuleBasedStateMachine):
         self.script(chosen)
         predicted, before = self.predict(chosen, command), self.scene.kills
         if command == "retry":  # who resolved a doubt as failed and then retries asks for a second message
-            self.resent |= {key for key in self.decided if self.states.get(key) == "failed"}
+            self.resent.update(key for key in self.decided if self.states.get(key) == "failed")
 
         code = self.scene.run(command, twists=TWISTS if crash is None else (*TWISTS, crash))
 
