@@ -21,7 +21,7 @@ from tests.drive import Person, Scene, make_people
 from tests.judge import Fate
 from tests.twists import Twist, die_after_statement, die_before_call, lift_limit, set_constant
 
-SEQUENCES, LONG_SEQUENCES, STEPS = 20, 5_000, 6
+SEQUENCES, LONG_SEQUENCES, STEPS = 50, 5_000, 6
 PEOPLE = 5
 RAM = Path("/dev/shm")  # noqa: S108  # a kill keeps what the kernel has, so memory is as good as a disk here
 TWISTS: tuple[Twist, ...] = (
@@ -221,7 +221,7 @@ def explore(sequences: int) -> None:
 
 @pytest.mark.usefixtures("host")
 def test_any_sequence_keeps_the_promise() -> None:
-    """Twenty sequences, the same ones each time."""
+    """Fifty sequences, the same ones each time."""
     explore(SEQUENCES)
 
 

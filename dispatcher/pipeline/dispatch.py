@@ -23,7 +23,7 @@ from dispatcher.studio import Studio
 _BATCH = 500
 _UNSENT_TRIES = 3
 _THROTTLED_TRIES = 8
-_IN_AIR_S = 4
+IN_AIR_S = 4
 """An agent has at most the sessions of so many seconds in the air: a crash puts them all in doubt, and an API that
 takes longer to answer is not helped by more."""
 
@@ -185,7 +185,7 @@ class AgentDispatch:
         self._streak = Streak()
         self._note: str | None = None
         self._failure: BaseException | None = None
-        self._in_air_max = _IN_AIR_S * max((queue.campaign.agent.limit for queue in queues), default=1)
+        self._in_air_max = IN_AIR_S * max((queue.campaign.agent.limit for queue in queues), default=1)
         self._in_air: set[asyncio.Task[None]] = set()
         self._requests: set[asyncio.Task[None]] = set()
 

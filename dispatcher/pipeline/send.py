@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import resource
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -13,11 +14,13 @@ from dispatcher.errors import ExitCode, SheetError
 from dispatcher.limiter import Learnt, Limiter, warm_up_left_s
 from dispatcher.models import Campaign, State
 from dispatcher.pipeline.control import PRECEDENCE, Halt, StopSwitch
-from dispatcher.pipeline.dispatch import AgentDispatch, Budget, CampaignQueue, written
+from dispatcher.pipeline.dispatch import IN_AIR_S, AgentDispatch, Budget, CampaignQueue, written
 from dispatcher.pipeline.events import Event, Loaded, Loading, Plan, Summary, WarmUp, Warned
 from dispatcher.pipeline.order import SendOrder, limit_scope, refuse_contradictions
 from dispatcher.pipeline.sheet import load_into_ledger
 from dispatcher.studio import Studio
+
+_OTHER_FILES = 64
 
 _COLLECT_AFTER = 10_000
 """So many new objects, a few megabytes, before the garbage collector looks for rings among them."""
@@ -168,7 +171,10 @@ class _Run:
         budget = Budget(self._order.people_max)
         groups: dict[str, list[CampaignQueue]] = {}
         idle_s = await written(self._writer.call(ledger.seconds_since_last_attempt))
-        async with self._endpoints(campaigns) as targets, Studio(self._order.api_key) as studio:
+        async with (
+            self._endpoints(campaigns) as targets,
+            Studio(self._order.api_key, connections=self._count_connections(campaigns)) as studio,
+        ):
             for campaign in targets:
                 queue = await self._open_queue(campaign, budget)
                 groups.setdefault(limit_scope(campaign, self._order.api_key), []).append(queue)
@@ -197,6 +203,15 @@ class _Run:
             yield [
                 replace(campaign, agent=replace(campaign.agent, endpoint=sandbox.endpoint)) for campaign in campaigns
             ]
+
+    def _count_connections(self, campaigns: Sequence[Campaign]) -> int:
+        """Return how many connections let every agent have its share in the air, so that none waits for another.
+
+        The files a process may have open bound it; the ledger and the rest of the program need some as well.
+        """
+        limits = {limit_scope(campaign, self._order.api_key): campaign.agent.limit for campaign in campaigns}
+        files_max, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return max(1, min(IN_AIR_S * sum(limits.values()), files_max - _OTHER_FILES))
 
     async def _open_queue(self, campaign: Campaign, budget: Budget) -> CampaignQueue:
         campaign_id = await self._campaign_id(campaign)
