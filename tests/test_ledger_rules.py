@@ -73,7 +73,7 @@ def stand(memory: sqlite3.Connection) -> str:
 
 
 def test_the_moves_are_those_of_the_design() -> None:
-    """DESIGN.md, "State changes": nothing leaves accepted, sending is left by an outcome only, retry moves failed."""
+    """Nothing leaves accepted, sending is left by an outcome only, retry moves failed."""
     assert len(MOVES) == 72
     assert ALLOWED_MOVES[State.ACCEPTED] == ()
     assert ALLOWED_MOVES[State.FAILED] == (State.PENDING,)
