@@ -12,7 +12,7 @@ from dispatcher.limiter import Learnt, Pacer, Signal, Slot
 from tests.benchmarks.simulate import simulate
 from tests.benchmarks.strict_server import COUNTINGS, LATENCIES, Latency
 
-SIMULATED_S = 900.0
+SIMULATED_S = 3_600
 EVEN_GOALS = {
     ("80ms-jitter", 3): 79.0,  # nobody can do much better where every gap must be kept
     ("80ms-jitter", 5): 69.0,
@@ -173,9 +173,30 @@ def test_the_approved_rate_is_used_to_the_full(limit: int, counting: str, latenc
     tally = simulate(pacer, COUNTINGS[counting](limit), LATENCIES[latency], seconds=SIMULATED_S, seed=1, phase_s=0.4)
 
     assert tally.used(limit, 60, SIMULATED_S) >= goal(limit, counting, latency)
-    assert len(tally.refused_at_s) <= 6
+    assert tally.refused < 0.1
     if latency == "5ms" and counting != "even":
         assert not tally.refused_at_s
+
+
+@pytest.mark.parametrize("seed", [2, 3, 5, 7])
+def test_a_spread_that_failed_does_not_keep_the_guard_away(seed: int) -> None:
+    """Where the API works and wants even spacing, lanes may fail first; the guard is dared all the same."""
+    counting, latency = COUNTINGS["even"](5), LATENCIES["works-600ms"]
+
+    tally = simulate(Pacer(5, 0.0), counting, latency, seconds=180, seed=seed, phase_s=(seed * 0.618) % 1)
+
+    assert tally.used(5, 60, 180) >= 96
+    assert len(tally.refused_at_s) <= 6
+
+
+def test_a_stance_that_lasted_is_taken_up_again_soon() -> None:
+    """Three refusals close together, after thousands of accepted calls, end the beat only for a moment."""
+    counting, latency = COUNTINGS["fixed"](5), LATENCIES["80ms-jitter"]
+
+    tally = simulate(Pacer(5, 0.0), counting, latency, seconds=3_600, seed=2, phase_s=(2 * 0.618) % 1)
+
+    assert tally.used(5, 2_200, 3_600) > 99
+    assert tally.refused < 0.1
 
 
 class LateLimit:

@@ -9,13 +9,14 @@ from dispatcher.limiter.round_trips import RoundTrips
 
 ANSWER_PATIENCE_S = 2.0  # a lane waits at most this long for its answer
 WORK_S = 0.15  # answers usually this much above the least one: the API works, the network is not so uneven
-LEAST_GUARD_S, GUARD_STEP = 0.005, 2.0
+LEAST_GUARD_S, GUARD_STEP = 0.005, 4.0
 LEAST_GAIN, LEAST_PATIENCE_GAIN = 0.005, 0.02  # shares of the rate that must be at stake
-PRICE_CALLS, PRICE_S = 2.0, 0.8  # a dare that fails costs two refusals, and the holds about this long
-REPEAT_FACTOR = 200.0  # what a dare that failed must promise, as a multiple of its price
+PRICE_CALLS, PRICE_S = 1.0, 0.8  # what must have been lost before a dare: a refusal, and the holds of a failure
+REPEAT_FACTOR = 300.0  # what a dare that failed must promise, as a multiple of its price
 LEAST_CALLS = 5  # in a stance, and round trips, before another is judged
 SAME_TROUBLE_CALLS = 20  # failures that follow within so many calls are one
 MOST_FAILURES = 6
+PAID_CALLS = 3_000  # a stance that is refused three times only after so many calls was no failure: 0.1 %
 LEAST_EVEN_GAP_S = 0.05  # below this nothing can be kept even
 
 
@@ -31,6 +32,10 @@ class Stance:
     even: bool
     patience_s: float = ANSWER_PATIENCE_S
 
+    def adds_guard(self, before: "Stance") -> bool:
+        """Tell whether what is bolder here than ``before`` is the guard, not how calls are spread or the beat."""
+        return self.even == before.even and self.patience_s > 0
+
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
@@ -43,7 +48,8 @@ class Learnt:
         samples: how many round trips this rests on, at most 1,000.
         even: see ``Stance``.
         patience_s: see ``Stance``.
-        failed_dares: how often a bolder stance was refused.
+        failed_dares: how often a bolder stance other than a guard was refused.
+        failed_guards: how often a guard was refused.
         calls_since_failure: calls since the last time, or since ever.
     """
 
@@ -54,6 +60,7 @@ class Learnt:
     even: bool = True
     patience_s: float = ANSWER_PATIENCE_S
     failed_dares: int = 0
+    failed_guards: int = 0
     calls_since_failure: int = 0
 
     def to_json(self) -> dict[str, Any]:
@@ -79,11 +86,12 @@ class Boldness:
         self._has_window = limit > 1
         self._price = PRICE_CALLS + PRICE_S * limit
         self._stances = [Stance(even=1 / limit >= LEAST_EVEN_GAP_S)]
-        self.failed_dares, self.calls_since_failure = 0, 0
+        self.failed_dares, self.failed_guards, self.calls_since_failure = 0, 0, 0
         self._calls_in_stance = 0
         self._refused_at: deque[int] = deque(maxlen=3)
         if learnt.limit == limit:
-            self.failed_dares, self.calls_since_failure = learnt.failed_dares, learnt.calls_since_failure
+            self.failed_dares, self.failed_guards = learnt.failed_dares, learnt.failed_guards
+            self.calls_since_failure = learnt.calls_since_failure
             known = Stance(learnt.even and self.stance.even, learnt.patience_s)
             self._stances += [known] * (known != self.stance)
 
@@ -106,7 +114,7 @@ class Boldness:
         """Take the next bolder stance if that pays, and tell whether it was taken.
 
         It pays when the calls that the present stance has cost since the last failure are more than
-        the refusals a failure costs, and after a failure ``REPEAT_FACTOR`` times as many, doubling.
+        the price of a failure, and after a failure of this kind ``REPEAT_FACTOR`` times as many, doubling.
         """
         if self._calls_in_stance < LEAST_CALLS or trips.count < LEAST_CALLS:
             return False
@@ -126,18 +134,18 @@ class Boldness:
         outlasts = is_patient and trips.typical_s > window_s
         if stance.even and self._has_window and not works and not (outlasts and self.failed_dares):
             wait_s = min(stance.patience_s, max(wait_s, trips.mean_excess_s))
-            return replace(stance, even=False) if self._pays(wait_s / window_s, LEAST_GAIN) else None
-        if is_patient:
-            patience_s = LEAST_GUARD_S if works or outlasts else 0.0
+            bolder, least = replace(stance, even=False), LEAST_GAIN
+        elif is_patient:
+            bolder, least = replace(stance, patience_s=LEAST_GUARD_S if works or outlasts else 0.0), LEAST_PATIENCE_GAIN
         elif stance.patience_s > LEAST_GUARD_S:
-            patience_s = stance.patience_s / GUARD_STEP
+            bolder, least = replace(stance, patience_s=stance.patience_s / GUARD_STEP), LEAST_PATIENCE_GAIN
         else:
             return None
-        pays = self._pays(wait_s / window_s, LEAST_PATIENCE_GAIN)
-        return replace(stance, patience_s=patience_s) if pays else None
+        return bolder if self._pays(bolder, wait_s / window_s, least) else None
 
-    def _pays(self, stake: float, least: float) -> bool:
-        factor = REPEAT_FACTOR * 2 ** (self.failed_dares - 1) if self.failed_dares else 1.0
+    def _pays(self, bolder: Stance, stake: float, least: float) -> bool:
+        failed = self.failed_guards if bolder.adds_guard(self.stance) else self.failed_dares
+        factor = REPEAT_FACTOR * 2 ** (failed - 1) if failed else 1.0
         return stake >= least and stake * self.calls_since_failure >= self._price * factor
 
     def count_refusal(self) -> None:
@@ -162,16 +170,34 @@ class Boldness:
         if self.is_first or not (self.refused_within(self._enough, 10) or self.refused_within(3, 100)):
             return False
         failed = self._stances.pop()
-        if self.calls_since_failure >= SAME_TROUBLE_CALLS or not self.failed_dares:
-            self.failed_dares = min(self.failed_dares + 1, MOST_FAILURES)
-        self.calls_since_failure = 0
+        self._count_failure(failed)
         wider_s = failed.patience_s * GUARD_STEP
         if failed.even == self.stance.even and 0 < wider_s < trips.usual_wait_s(window_s) / 2:
             self._stances.append(replace(failed, patience_s=wider_s))
         self.settle()
         return True
 
+    def _count_failure(self, failed: Stance) -> None:
+        """Remember a dare that was refused, unless it had paid for that; failures close together are one.
+
+        A guard says nothing about other dares, for answers late by so much have one cause only; and where
+        spreading calls failed, that is what guards were refused for in that spread.
+        """
+        is_new = self.calls_since_failure >= SAME_TROUBLE_CALLS
+        is_paid = self._calls_in_stance >= PAID_CALLS
+        if failed.adds_guard(self.stance) and not is_paid:
+            self.failed_guards = _one_more(self.failed_guards, is_new=is_new)
+        elif not is_paid:
+            self.failed_dares = _one_more(self.failed_dares, is_new=is_new)
+        if failed.even != self.stance.even:
+            self.failed_guards = 0
+        self.calls_since_failure = 0
+
     def settle(self) -> None:
         """Judge what follows on its own: earlier calls and refusals say nothing about it."""
         self._calls_in_stance = 0
         self._refused_at.clear()
+
+
+def _one_more(failures: int, *, is_new: bool) -> int:
+    return min(failures + 1, MOST_FAILURES) if is_new or not failures else failures

@@ -74,6 +74,7 @@ class Pacer:
             even=self.stance.even,
             patience_s=self.stance.patience_s,
             failed_dares=self._boldness.failed_dares,
+            failed_guards=self._boldness.failed_guards,
             calls_since_failure=self._boldness.calls_since_failure,
         )
 

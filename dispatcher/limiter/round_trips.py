@@ -49,14 +49,15 @@ class RoundTrips:
     def floor_s(self) -> float:
         """The round trip that may be credited: seconds that no answer is expected to undercut.
 
-        ``least - (typical - least) * CAUTION / sqrt(count)``: the least of few samples is no floor yet,
-        so it is lowered in proportion to how widely the samples spread. On a steady way this costs
-        nothing, on a jittery one the chance to undercut the floor stays near 0.05 % from the third
-        sample to the last.
+        ``least - (typical - least) * CAUTION * (1 + 2 / sqrt(count)) / sqrt(count)``: the least of few
+        samples is no floor yet, so it is lowered in proportion to how widely the samples spread, and the
+        more so while even that is known from a handful. On a steady way this costs nothing, on a jittery
+        one the chance to undercut the floor stays near 0.02 % from the third sample to the last.
         """
         if self.count < LEAST_SAMPLES or math.isinf(self.typical_s):
             return 0.0
-        return max(0.0, self.least_s - (self.typical_s - self.least_s) * CAUTION / math.sqrt(self.count))
+        share = 1 / math.sqrt(self.count)
+        return max(0.0, self.least_s - (self.typical_s - self.least_s) * CAUTION * share * (1 + 2 * share))
 
     @property
     def usual_excess_s(self) -> float:
