@@ -46,7 +46,7 @@ _INTENT = """\
             raise
 """
 _REQUEST = """\
-        self._limiter.started(slot)
+        await self._limiter.start(slot)
         outcome = await self._send(queue.campaign.agent.endpoint, body)
 """
 _FLOW = "test_flow_send.py::"
@@ -158,7 +158,7 @@ MUTANTS = (
     Mutant(
         "wall clock in pacing",
         "limiter/gate.py",
-        "            return self._pacer.take(self._loop.time())",
+        "            return self._pacer.take(max(ready_s, self._loop.time()), self._loop.time())",
         "            return self._pacer.take(__import__('time').time())",
         ("test_limiter.py::test_keeps_the_rate_without_a_burst",),
     ),

@@ -46,27 +46,47 @@ def now_s() -> float:
     return asyncio.get_running_loop().time()
 
 
-async def call(limiter: Limiter, round_trip_s: float, signal: Signal = Signal.ANSWERED) -> float:
-    """Make one call and return when it started."""
+async def call(
+    limiter: Limiter, round_trip_s: float, signal: Signal = Signal.ANSWERED, *, prepare_s: float = 0.0
+) -> float:
+    """Prepare and make one call and return when it started."""
     slot = await limiter.acquire()
+    if prepare_s:
+        await asyncio.sleep(prepare_s)
+    await limiter.start(slot)
     started_at_s = now_s()
     await asyncio.sleep(round_trip_s)
     limiter.release(slot, signal)
     return started_at_s
 
 
+@pytest.mark.parametrize("prepare_s", [0.0, 0.02], ids=["no intent", "slow intent"])
 @pytest.mark.parametrize("limit", [1, 3, 5])
-def test_keeps_the_rate_without_a_burst(limit: int) -> None:
-    """A steady, quick API is used to 99 %, and never more than the limit starts within a second."""
+def test_keeps_the_rate_without_a_burst(limit: int, prepare_s: float) -> None:
+    """A steady, quick API is used to 99 % however long intents take; in no second more than the limit starts."""
 
     async def main() -> list[float]:
         limiter = Limiter(limit)
-        return sorted(await asyncio.gather(*(call(limiter, 0.01) for _ in range(60 * limit))))
+        calls = (call(limiter, 0.01, prepare_s=prepare_s) for _ in range(60 * limit))
+        return sorted(await asyncio.gather(*calls))
 
     starts = run(main())
 
     assert all(later - earlier >= 1 for earlier, later in zip(starts, starts[limit:], strict=False))
     assert starts[-1] <= 60 * 1.01
+
+
+def test_an_intent_that_takes_long_once_starts_late_and_no_faster() -> None:
+    """A slot whose preparation outlasts its lead starts late, and those after it still keep the limit."""
+
+    async def main() -> list[float]:
+        limiter = Limiter(5)
+        calls = (call(limiter, 0.01, prepare_s=0.7 if number % 7 == 3 else 0.004) for number in range(100))
+        return sorted(await asyncio.gather(*calls))
+
+    starts = run(main())
+
+    assert all(later - earlier >= 1 for earlier, later in zip(starts, starts[5:], strict=False))
 
 
 def test_an_unapproved_high_limit_costs_nothing() -> None:

@@ -9,13 +9,15 @@ class Slot:
     """The right to start one session, given back exactly once.
 
     Attributes:
-        started_at_s: when the request left, or when the slot was taken if nobody said.
+        started_at_s: when the request left, or may leave as long as nobody said that it did.
+        taken_at_s: when the slot was taken, at most a lead before that.
         lanes: the lanes it was taken from; others may be in use when it comes back.
         lane: which of them.
         is_open: whether it still has to be given back.
     """
 
     started_at_s: float
+    taken_at_s: float
     lanes: "Lanes"
     lane: int = -1
     is_open: bool = True

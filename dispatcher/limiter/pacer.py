@@ -105,18 +105,18 @@ class Pacer:
             ready_s = max(ready_s, self._recent[0].started_at_s + 1)
         return ready_s
 
-    def take(self, now_s: float) -> Slot:
-        """Take the next slot; to be called only once ``ready_at_s`` has passed."""
-        slot = Slot(now_s, self._lanes)
+    def take(self, start_s: float, now_s: float | None = None) -> Slot:
+        """Take the next slot, which starts no earlier than ``ready_at_s`` said; ``now_s`` may be a little before."""
+        slot = Slot(start_s, start_s if now_s is None else now_s, self._lanes)
         self._lanes.take(slot, self._shut_until_s(slot))
         self._recent.append(slot)
         self._boldness.count_call()
         if self.stance.patience_s == 0:
-            self._keep_beat(now_s)
+            self._keep_beat(start_s)
         return slot
 
     def start(self, slot: Slot, now_s: float) -> None:
-        """Note that the request of ``slot`` leaves only now."""
+        """Note that the request of ``slot`` leaves now."""
         slot.started_at_s = now_s
         slot.lanes.free(slot, self._shut_until_s(slot))
 

@@ -261,7 +261,7 @@ class AgentDispatch:
         except LedgerError:
             self._limiter.release(slot, Signal.UNUSED)  # no intent on disk, no request
             raise
-        self._limiter.started(slot)
+        await self._limiter.start(slot)
         outcome = await self._send(queue.campaign.agent.endpoint, body)
         self._limiter.release(slot, _signal(outcome), retry_after_s=outcome.retry_after_s)
         not_before = None

@@ -85,6 +85,7 @@ async def drive_dispatcher(target: Target, limit: int, until_s: float, rows: int
 
     async def deliver(slot: Slot) -> None:
         nonlocal accepted, in_air
+        await limiter.start(slot)
         signal = Signal.ANSWERED if await target.call() else Signal.REFUSED
         limiter.release(slot, signal)
         accepted, in_air = accepted + (signal is Signal.ANSWERED), in_air - 1
