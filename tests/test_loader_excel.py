@@ -86,6 +86,7 @@ OUTSIDE_CALENDAR = "the cell is formatted as a date but lies outside Excel's cal
         ("1.234,50", "@", "1.234,50"),
         ("  Ana \u00a0 Maria\nLuz  ", "General", "Ana Maria Luz"),
         ("Ana_x000D_\nMaria", "General", "Ana Maria"),
+        ("Ana_x005F_x000D_Maria", "General", "Ana_x000D_Maria"),
         ("Jose\u0301", "General", "Jos\u00e9"),
         ("\U0001f469\u200d\U0001f680", "General", "\U0001f469\u200d\U0001f680"),
         (CellRichText("An", TextBlock(InlineFont(b=True), "a")), "General", "Ana"),

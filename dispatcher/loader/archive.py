@@ -94,16 +94,33 @@ def scan_sheet(archive: zipfile.ZipFile, part: str) -> SheetScan:
     Raises:
         DefusedXmlException: the XML declares entities.
     """
-    may_hide_rows, is_utf_8, merged = False, None, []
+    is_utf_8, may_hide_rows, merged = _begins_as_utf_8(archive, part), False, []
     for block in _read_blocks(archive, part):
-        is_utf_8 = _UTF_8_START.match(block) is not None if is_utf_8 is None else is_utf_8
-        if _DECLARATION.search(block):
-            raise DefusedXmlException(part)
+        _refuse_declarations(block, part)
         may_hide_rows = may_hide_rows or _HIDDEN_ROW.search(block) is not None
         merged += _MERGED.findall(block)
-    return SheetScan(
-        may_hide_rows, bool(is_utf_8), tuple(_read_range(place.decode()) for place in merged[:_MAX_MERGED])
-    )
+    return SheetScan(may_hide_rows, is_utf_8, tuple(_read_range(place.decode()) for place in merged[:_MAX_MERGED]))
+
+
+def is_free_of_entities(archive: zipfile.ZipFile, part: str) -> bool:
+    """Return whether a part surely declares no entities, so that any XML parser may read it.
+
+    Raises:
+        DefusedXmlException: the XML declares entities.
+    """
+    for block in _read_blocks(archive, part):
+        _refuse_declarations(block, part)
+    return _begins_as_utf_8(archive, part)
+
+
+def _begins_as_utf_8(archive: zipfile.ZipFile, part: str) -> bool:
+    with archive.open(part) as source:
+        return _UTF_8_START.match(source.read(_BLOCK_BYTES)) is not None
+
+
+def _refuse_declarations(block: bytes, part: str) -> None:
+    if _DECLARATION.search(block):
+        raise DefusedXmlException(part)
 
 
 def _read_range(place: str) -> tuple[int, int, int, int]:

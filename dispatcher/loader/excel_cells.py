@@ -11,7 +11,7 @@ _MAX_EXACT = 10**15  # Excel keeps 15 digits
 _CURRENCY = re.compile(r"\[\$|[$€£¥₹]")
 _ZEROS = re.compile(r"0{2,20}")
 _LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.')
-_ESCAPED = re.compile(r"_x00(0[9ADad])_")
+_ESCAPED = re.compile(r"_x00(0[9ADad]|5[Ff])_")
 
 
 class CellText(NamedTuple):
@@ -33,7 +33,7 @@ def read_error(name: str) -> CellText:
 
 
 def read_text(text: str) -> CellText:
-    """Return a text cell; Excel writes its line breaks and tabs as ``_x000D_``."""
+    """Return a text cell; Excel writes a line break or tab as ``_x000D_``, and that very text with ``_x005F_``."""
     if "_x00" in text:
         text = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
     return CellText(text)

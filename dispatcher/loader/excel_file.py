@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import openpyxl
-from openpyxl.cell.text import Text
 from openpyxl.styles.numbers import BUILTIN_FORMATS
 from openpyxl.utils import column_index_from_string
 from openpyxl.utils.datetime import from_excel, from_ISO8601
@@ -37,6 +36,7 @@ from dispatcher.loader.excel_cells import (
     read_number_cell,
     read_text,
 )
+from dispatcher.loader.excel_strings import WorkbookReader, read_rich_text
 from dispatcher.loader.rows import MAX_COLUMNS, MAX_ROWS, NO_FAULTS, NO_NOTES, Note, Row, SheetScan, Table
 
 _MAX_CACHED = 10_000  # the same names, days and times come again and again
@@ -114,8 +114,7 @@ class _SheetParser(WorkSheetParser):
     def _read_empty(self, cell: Any, kind: str) -> CellText:
         inline = cell.find(INLINE_STRING) if kind == "inlineStr" else None
         if inline is not None:
-            text = Text.from_tree(inline)
-            return read_text(text.content if text else "")
+            return read_text(read_rich_text(inline))
         if kind != "str" and cell.find(FORMULA_TAG) is not None:
             return UNCALCULATED
         return _EMPTY
@@ -174,7 +173,9 @@ def open_excel(path: Path) -> list[Table]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # openpyxl warns of parts it leaves out, such as drawings
-            workbook = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+            reader = WorkbookReader(file, read_only=True, data_only=True, keep_links=False)
+            reader.read()
+        workbook = reader.wb
         tables = [_make_table(path, workbook, sheet) for sheet in workbook.worksheets]
     except UNREADABLE as error:
         file.close()
