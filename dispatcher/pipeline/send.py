@@ -1,12 +1,11 @@
 """The main job: lock, load, ask, dispatch, account."""
 
 import asyncio
-import gc
 import json
 import resource
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from dispatcher import ledger
@@ -16,14 +15,12 @@ from dispatcher.models import Campaign, State
 from dispatcher.pipeline.control import PRECEDENCE, Halt, StopSwitch
 from dispatcher.pipeline.dispatch import IN_AIR_S, AgentDispatch, Budget, CampaignQueue, written
 from dispatcher.pipeline.events import Event, Loaded, Loading, Plan, Summary, WarmUp, Warned
+from dispatcher.pipeline.garbage import rare_collections
 from dispatcher.pipeline.order import SendOrder, limit_scope, refuse_contradictions
 from dispatcher.pipeline.sheet import load_into_ledger
 from dispatcher.studio import Studio
 
 _OTHER_FILES = 64
-
-_COLLECT_AFTER = 10_000
-"""So many new objects, a few megabytes, before the garbage collector looks for rings among them."""
 
 
 def send(
@@ -181,7 +178,7 @@ class _Run:
             agents = [self._dispatch_agent(scope, queues, studio, idle_s) for scope, queues in groups.items()]
             watchers = self._watch()
             try:
-                with _rare_collections():
+                with rare_collections():
                     await asyncio.gather(*agents)
             finally:
                 for watcher in watchers:
@@ -280,22 +277,6 @@ class _Run:
         self._codes.append(code)
         seconds = time.monotonic() - self._started_s
         self._on_event(Summary(queue.campaign.name, code, states, queue.counts, seconds, note))
-
-
-@contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Let the garbage collector look seldom, and never at what the libraries made, which is there to stay.
-
-    Otherwise a fifth of the time of a run at full speed goes into looking through the same objects again.
-    """
-    threshold = gc.get_threshold()
-    gc.set_threshold(_COLLECT_AFTER, *threshold[1:])
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-        gc.set_threshold(*threshold)
 
 
 def _exit_code(halted: ExitCode | None, problems: dict[State, int], *, is_done: bool) -> ExitCode:

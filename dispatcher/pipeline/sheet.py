@@ -13,6 +13,7 @@ from dispatcher import __version__, ledger
 from dispatcher.errors import InterruptedRunError, SheetError
 from dispatcher.message import render_request
 from dispatcher.models import Campaign, Notice, Recipient, Refusal, State
+from dispatcher.pipeline.garbage import rare_collections
 
 if TYPE_CHECKING:
     from dispatcher.loader import Sheet
@@ -76,6 +77,7 @@ def open_sheet(campaign: Campaign, path: Path, today: date) -> "Sheet":
     return read_recipients(campaign, path, today=today, check=check)
 
 
+@rare_collections()
 def check_sheet(
     campaign: Campaign,
     path: Path,
@@ -189,6 +191,7 @@ def fingerprint(campaign: Campaign, path: Path, today: date) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
+@rare_collections()
 def load_into_ledger(
     connection: ledger.Connection,
     campaign: Campaign,
