@@ -9,16 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dispatcher.limiter import Learnt, Pacer, Signal, Slot
+from tests.benchmarks.frontier import REFUSED_MAX, Cell
 from tests.benchmarks.simulate import simulate
 from tests.benchmarks.strict_server import COUNTINGS, LATENCIES, Latency
 
 SIMULATED_S = 3_600
-EVEN_GOALS = {
-    ("80ms-jitter", 3): 79.0,  # nobody can do much better where every gap must be kept
-    ("80ms-jitter", 5): 69.0,
-    ("80ms-spikes", 5): 93.0,
-}
-GOALS = {"5ms": 98.5, "80ms-jitter": 91.0, "80ms-spikes": 96.5, "works-600ms": 96.0}
 
 
 @dataclass(frozen=True)
@@ -154,15 +149,6 @@ def test_what_was_learnt_is_json_and_comes_back(limit: int, history: list[Step])
     assert Pacer(learnt.limit, 0.0, learnt=learnt).learnt == learnt
 
 
-def goal(limit: int, counting: str, latency: str) -> float:
-    """Return what share of the limit, per cent, must be used after the first minute."""
-    if counting == "even":
-        return EVEN_GOALS.get((latency, limit), GOALS[latency])
-    if counting == "fixed" or (counting == "token" and limit > 1):
-        return max(98.0, GOALS[latency])
-    return GOALS[latency]
-
-
 @pytest.mark.parametrize("latency", LATENCIES)
 @pytest.mark.parametrize("counting", COUNTINGS)
 @pytest.mark.parametrize("limit", [1, 3, 5])
@@ -172,8 +158,8 @@ def test_the_approved_rate_is_used_to_the_full(limit: int, counting: str, latenc
 
     tally = simulate(pacer, COUNTINGS[counting](limit), LATENCIES[latency], seconds=SIMULATED_S, seed=1, phase_s=0.4)
 
-    assert tally.used(limit, 60, SIMULATED_S) >= goal(limit, counting, latency)
-    assert tally.refused < 0.1
+    assert tally.used(limit, 60, SIMULATED_S) >= Cell(limit, counting, latency).goal
+    assert tally.refused < REFUSED_MAX
     if latency == "5ms" and counting != "even":
         assert not tally.refused_at_s
 
