@@ -1,6 +1,7 @@
 """What became of every row, in the sheet's own columns: .xlsx or .csv."""
 
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ _FILLS = {
     State.WITHDRAWN: "#D9D9D9",
 }
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_WRAPPED = re.compile(r'="(?:[^"]|"")*"', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,20 +124,28 @@ def _local_time(moment: str, *, is_iso: bool) -> str:
 
 
 def _write_csv(path: Path, frame: pd.DataFrame) -> None:
-    texts = frame.select_dtypes(include=object).columns
-    guarded = frame.assign(**{column: frame[column].map(_guard) for column in texts})
+    guarded = frame.map(_guard).rename(columns=_guard)
     guarded.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\r\n")
 
 
 def _guard(value: object) -> object:
-    """Put an apostrophe before what Excel would run as a formula when it opens a CSV."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
+    """Write what Excel would run as a formula as ``="..."``: Excel shows the text, and reading it takes that off."""
+    return _wrap(value) if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
+
+
+def _wrap(text: str) -> str:
+    return '="' + text.replace('"', '""') + '"'
+
+
+def _keep_wrapped(value: object) -> object:
+    """Wrap once more what looks wrapped already, for reading takes one such wrapping off."""
+    return _wrap(value) if isinstance(value, str) and _WRAPPED.fullmatch(value) else value
 
 
 def _write_xlsx(path: Path, frame: pd.DataFrame) -> None:
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with pd.ExcelWriter(path, engine="xlsxwriter", engine_kwargs={"options": options}) as writer:
-        frame.to_excel(writer, index=False, sheet_name="Rows")
+        frame.map(_keep_wrapped).to_excel(writer, index=False, sheet_name="Rows")
         workbook, sheet = writer.book, writer.sheets["Rows"]
         text = workbook.add_format({"num_format": "@"})
         last_row, last_column = max(len(frame), 1), len(frame.columns) - 1

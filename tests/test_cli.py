@@ -171,7 +171,7 @@ def test_problems_go_to_a_file_in_the_users_own_columns(desk: Desk) -> None:
     assert lines[0] == "Phone,First name,problem in,what to do,sheet row"
     assert lines[1].startswith("letters,Zoe,Phone,")
     assert lines[1].endswith(",4")
-    assert lines[2].startswith("'+12025551000,Name 0,Phone,")
+    assert lines[2].startswith('"=""+12025551000""",Name 0,Phone,')
     assert lines[2].endswith(",5")
 
 

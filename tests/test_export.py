@@ -1,16 +1,20 @@
 """Results back to the sheet: own columns, own order, text stays text, and safe to send again."""
 
 import csv
+import re
 from pathlib import Path
 
 import openpyxl
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from dispatcher.errors import UsageError
 from dispatcher.export import OUTCOME_COLUMNS, ExportRow, write_export
-from dispatcher.models import State
+from dispatcher.models import Recipient, State
 from tests.loopback import Answer, Loopback
 from tests.program import Desk, people
+from tests.sheets import read_all
 
 HOSTILE = ["=1+1", "+12025550100", "-5", "@SUM(A1)", "00501", "15551234567", "2026-12-03", "https://example.com"]
 
@@ -45,15 +49,79 @@ def test_text_stays_text_in_a_workbook(tmp_path: Path) -> None:
 
 
 def test_a_csv_is_no_formula_for_excel(tmp_path: Path) -> None:
-    """What Excel would calculate gets an apostrophe in front."""
+    """What Excel would calculate becomes a quoted text, in the header as well: Excel shows it as it is."""
     out = tmp_path / "out.csv"
 
-    write_export(out, ["a", "b", "c", "d", "e"], [row(["=1+1", "+1202", "-5", "@x", "plain"])])
+    write_export(out, ["a", "=b", "c", "d", "e"], [row(["=1+1", "+1202", '-"5"', "@x", "plain"])])
 
     with out.open(encoding="utf-8-sig", newline="") as file:
         header, line = csv.reader(file)
-    assert header == ["a", "b", "c", "d", "e", *OUTCOME_COLUMNS]
-    assert line[:5] == ["'=1+1", "'+1202", "'-5", "'@x", "plain"]
+    assert header == ["a", '="=b"', "c", "d", "e", *OUTCOME_COLUMNS]
+    assert line[:5] == ['="=1+1"', '="+1202"', '="-""5"""', '="@x"', "plain"]
+
+
+_TRICKY = [*"=+-@'\"\t ,;ab1\u00e9\u200e\u200b\u0301", '="', "_x0041_"]
+_PIECES = st.sampled_from(_TRICKY) | st.characters(codec="utf-8", exclude_characters="\0")
+_CELLS = st.lists(_PIECES, max_size=9).map("".join)
+_WRAPPED_AND_MARKED = [
+    ("=Ana", "-5"),
+    ("'-5", "+7"),
+    ('="x"', '=""'),
+    ('="=""x"""', "@"),
+    ("\u200e \u200e=1", "e\u200b\u0301"),
+]
+
+
+def read_cells(path: Path) -> dict[str, tuple[str, ...]]:
+    """Return the first three cells of every row that can be sent, by its key."""
+    rows = [one for one in read_all(path, key="{to} {ref}", body=[]) if isinstance(one, Recipient)]
+    return {one.key: tuple(one.values.values())[:3] for one in rows}
+
+
+def find_formulas(path: Path) -> list[str]:
+    """Return the cells that Excel would calculate, beyond the constant texts ``="..."`` of a CSV."""
+    if path.suffix == ".xlsx":
+        sheet = openpyxl.load_workbook(path).active
+        assert sheet is not None
+        return [str(cell.value) for line in sheet.iter_rows() for cell in line if cell.data_type == "f"]
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        cells = [cell for line in csv.reader(file) for cell in line if cell.startswith(("=", "+", "-", "@"))]
+    return [cell for cell in cells if not re.fullmatch(r'="(?:[^"]|"")*"', cell, re.DOTALL)]
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.lists(st.tuples(_CELLS, _CELLS), min_size=1, max_size=5))
+@example(texts=_WRAPPED_AND_MARKED)
+def test_an_export_reads_back_to_the_same_keys_and_values(tmp_path: Path, texts: list[tuple[str, str]]) -> None:
+    """Whatever stands in the cells: nobody becomes another person, no text changes, nothing becomes a formula."""
+    sheet = tmp_path / "sheet.csv"
+    with sheet.open("w", encoding="utf-8", newline="") as file:
+        lines = [(f"+1202555{100 + index:04}", *cells) for index, cells in enumerate(texts)]
+        csv.writer(file).writerows([("Phone", "Name", "Ref"), *lines])
+    before = read_cells(sheet)
+
+    for ending in ("csv", "xlsx"):
+        out = tmp_path / f"out.{ending}"
+        write_export(out, ["Phone", "Name", "Ref"], [row(list(cells)) for cells in (*before.values(), ("1", "", ""))])
+
+        assert read_cells(out) == before
+        assert not find_formulas(out)
+
+
+@pytest.mark.parametrize("ending", ["xlsx", "csv"])
+def test_an_export_sent_again_messages_nobody(desk: Desk, ending: str) -> None:
+    """Names and keys that look like formulas are the same people when the export is sent."""
+    phones = [phone for phone, _ in people(3)]
+    rows = zip(phones, ["=Ana", "Ben", "Cy"], ["-5", "+7", "x"], strict=True)
+    desk.write_sheet(list(rows), header=("Phone", "First name", "Ref"))
+    desk.write_campaign(None, to='to = "{phone}"\nkey = "{to} {ref}"')
+    desk.run("send", "--sandbox", desk.campaign)
+    out = desk.folder / f"out.{ending}"
+    desk.run("export", "--sandbox", desk.campaign, out)
+
+    again = desk.run("send", "--sandbox", "--keep", "--json", "--recipients", out, desk.campaign).json
+
+    assert (again["sent"], again["states"]["accepted"], sum(again["states"].values())) == (0, 3, 3)
 
 
 def test_columns_named_like_ours_are_kept_apart(tmp_path: Path) -> None:
@@ -130,4 +198,4 @@ def test_only_failed_rows(desk: Desk) -> None:
 
     lines = (desk.folder / "failed.csv").read_text(encoding="utf-8-sig").splitlines()
     assert len(lines) == 2
-    assert lines[1].startswith("'+12025551002,Name 2,failed,HTTP 400")
+    assert lines[1].startswith('"=""+12025551002""",Name 2,failed,HTTP 400')

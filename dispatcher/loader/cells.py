@@ -11,6 +11,9 @@ from dispatcher.loader.rows import Note
 # meaning (Persian, emoji) and stay.
 _INVISIBLE = re.compile("[\u200b\u2060\ufeff]")
 _EDGE_MARKS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_EDGES = re.compile(rf"\A[\s{_EDGE_MARKS}]+|[\s{_EDGE_MARKS}]+\Z")
+# How exports keep Excel from turning a text into a number or a formula; a quote inside stands twice.
+_WRAPPED = re.compile(r'="((?:[^"]|"")+)"', re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _LINE_BREAK = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]")
 _UNTIDY = re.compile(
@@ -42,16 +45,18 @@ def tidy_text(text: str) -> TidyText:
     """
     control = _CONTROL.search(text)
     if control:
-        visible = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+        visible = tidy_text(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)).text
         return TidyText(
             visible,
             fault=f"holds the control character U+{ord(control.group()):04X}: delete it or retype the cell",
         )
-    if text.startswith('="') and text.endswith('"') and len(text) > 2:
-        text = text[2:-1]  # how exports keep Excel from turning a text into a number
+    wrapped = _WRAPPED.fullmatch(text)
+    if wrapped:
+        text = wrapped[1].replace('""', '"')
     composed = unicodedata.normalize("NFC", text)
-    seen = _INVISIBLE.sub("", composed.strip().strip(_EDGE_MARKS))
-    return TidyText(" ".join(seen.split()), _describe_change(composed, seen.strip()))
+    # Composed once more, for an invisible mark may have stood between a letter and its accent.
+    seen = _EDGES.sub("", unicodedata.normalize("NFC", _INVISIBLE.sub("", composed)))
+    return TidyText(" ".join(seen.split()), _describe_change(composed, seen))
 
 
 def _describe_change(before: str, seen: str) -> Note | None:
