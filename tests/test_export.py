@@ -3,6 +3,7 @@
 import csv
 import re
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
@@ -175,16 +176,41 @@ def test_an_export_can_be_sent_again_and_messages_nobody_twice(desk: Desk, endin
     assert len(server.accepted) == 30
 
 
-def test_the_input_is_never_written_to(desk: Desk) -> None:
-    """Naming the recipients file as the output is refused."""
-    sheet = desk.write_sheet(people(1))
-    desk.write_campaign(None)
-    desk.run("send", "--sandbox", desk.campaign)
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("people.csv", "the recipients file"),
+        ("october.csv", "the recipients file"),
+        ("opted_out.csv", "the list of numbers never to be messaged"),
+        ("reminders.toml", "the campaign file"),
+        ("ledger.sandbox.db", "the ledger"),
+    ],
+)
+@pytest.mark.parametrize("link", [None, Path.symlink_to, Path.hardlink_to], ids=["itself", "symlink", "hard link"])
+def test_the_input_is_never_written_to(desk: Desk, name: str, what: str, link: Any) -> None:
+    """Nothing a campaign is made of is an output, whatever link it is named by."""
+    sheet = desk.write_sheet(people(2))
+    (desk.folder / "october.csv").write_bytes(sheet.read_bytes())
+    (desk.folder / "opted_out.csv").write_text("Phone\n+12025559999\n")
+    desk.write_campaign(None, to='to = "{phone}"\nsuppress = "opted_out.csv"')
+    desk.run("send", "--sandbox", "--recipients", desk.folder / "october.csv", desk.campaign)
+    out = named = desk.folder / name
+    if link:
+        out = desk.folder / "out.csv"
+        link(out, named)
+    before = named.read_bytes()
 
-    ran = desk.run("export", "--sandbox", desk.campaign, sheet)
+    exported = desk.run("export", "--sandbox", desk.campaign, out)
+    checked = desk.run(
+        "check", "--sandbox", "--problems", out, desk.campaign, *([named] if name == "october.csv" else [])
+    )
 
-    assert ran.code == 2
-    assert "is the recipients file, which is never written to" in ran.err
+    for ran in (exported, checked):
+        assert (ran.code, ran.err) == (
+            2,
+            f"dispatcher: {out}: is {what}, which is never written to; choose another name\n",
+        )
+    assert named.read_bytes() == before
 
 
 def test_only_failed_rows(desk: Desk) -> None:

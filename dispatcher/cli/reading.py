@@ -42,7 +42,7 @@ def check(
     with reading_progress(is_silent=settings.quiet or settings.json) as on_rows:
         report = check_sheet(campaign, path, ledger_path=ledger_path, today=local_date(), on_rows=on_rows)
     if out:
-        export_problems(report, out)
+        export_problems(report, ledger_path, out)
     if settings.json:
         print_json(
             campaign=campaign.name,

@@ -9,15 +9,15 @@ from dispatcher.pipeline.sheet import CheckReport
 from dispatcher.placeholders import fold
 
 
-def export_problems(report: CheckReport, out: Path) -> int:
+def export_problems(report: CheckReport, ledger_path: Path, out: Path) -> int:
     """Write the rows that cannot be sent, in the user's own columns, with what to do; return how many.
 
     Raises:
-        UsageError: ``out`` is the recipients file, has no known ending, or cannot be written.
+        UsageError: ``out`` is a file the campaign is made of, has no known ending, or cannot be written.
     """
     from dispatcher.export import ProblemRow, write_problems  # heavy: pandas
 
-    _refuse_input(out, report.path)
+    _refuse_input(out, report.campaign, ledger_path, report.path)
     keys = [fold(label) for label in report.columns]
     rows = (
         ProblemRow([row.values.get(key, "") for key in keys], row.column, row.reason, row.row_number)
@@ -26,9 +26,25 @@ def export_problems(report: CheckReport, out: Path) -> int:
     return write_problems(out, report.columns, rows)
 
 
-def _refuse_input(out: Path, recipients_path: Path) -> None:
-    if out.resolve() == recipients_path.resolve():
-        raise UsageError(f"{out}: is the recipients file, which is never written to; choose another name")
+def _refuse_input(out: Path, campaign: Campaign, ledger_path: Path, sheet_path: Path) -> None:
+    """Refuse to write over what the campaign is made of, by whatever name or link it is called."""
+    inputs = [
+        (campaign.recipients_path, "the recipients file"),
+        (sheet_path, "the recipients file"),
+        (campaign.recipient.suppress_path, "the list of numbers never to be messaged"),
+        (campaign.path, "the campaign file"),
+        (ledger_path, "the ledger"),
+    ]
+    for path, what in inputs:
+        if path is not None and _is_same_file(out, path):
+            raise UsageError(f"{out}: is {what}, which is never written to; choose another name")
+
+
+def _is_same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:  # one of them does not exist
+        return False
 
 
 def export_outcomes(campaign: Campaign, ledger_path: Path, out: Path, *, states: tuple[State, ...] = ()) -> int:
@@ -39,15 +55,15 @@ def export_outcomes(campaign: Campaign, ledger_path: Path, out: Path, *, states:
 
     Raises:
         LedgerError: there is no ledger, or the campaign is not in it.
-        UsageError: ``out`` is the recipients file, has no known ending, or cannot be written.
+        UsageError: ``out`` is a file the campaign is made of, has no known ending, or cannot be written.
     """
     from dispatcher.export import ExportRow, write_export  # heavy: pandas
 
-    _refuse_input(out, campaign.recipients_path)
     with ledger.open_reader(ledger_path) as connection:
         record = ledger.find_campaign(connection, campaign.name)
         if record is None:
             raise LedgerError(f"{ledger_path}: {campaign.name!r} was never sent; `dispatcher send` loads it")
+        _refuse_input(out, campaign, ledger_path, Path(record.sheet_path))
         keys = [fold(label) for label in record.columns]
         rows = (
             ExportRow(

@@ -218,7 +218,7 @@ def load_into_ledger(
         _counted(_until_stopped(sheet, is_stopped), refused),
         campaign_name=campaign.name,
         agent_id=campaign.agent.id,
-        sheet_path=str(path),
+        sheet_path=str(path.resolve()),
         columns=sheet.columns,
         fingerprint=mark,
         today=today,
