@@ -1,7 +1,7 @@
 """Ledgers for tests: real files, filled through the room's own functions, looked at with plain sqlite3."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import date
 from pathlib import Path
@@ -34,7 +34,12 @@ def wrong(
 
 
 def load(
-    writer: ledger.Writer, rows: Iterable[Recipient | Refusal], *, campaign: str = CAMPAIGN, fingerprint: str = "f"
+    writer: ledger.Writer,
+    rows: Iterable[Recipient | Refusal],
+    *,
+    campaign: str = CAMPAIGN,
+    fingerprint: str = "f",
+    used: Collection[str] | None = None,
 ) -> ledger.LoadReport:
     """Load a sheet and wait until it is on disk."""
     return writer.call(
@@ -46,6 +51,7 @@ def load(
         columns=["Phone", "Name"],
         fingerprint=fingerprint,
         today=date(2026, 11, 22),
+        used=used,
     ).result()
 
 

@@ -120,9 +120,12 @@ def test_an_export_sent_again_messages_nobody(desk: Desk, ending: str) -> None:
     out = desk.folder / f"out.{ending}"
     desk.run("export", "--sandbox", desk.campaign, out)
 
-    again = desk.run("send", "--sandbox", "--keep", "--json", "--recipients", out, desk.campaign).json
+    checked = desk.run("check", "--sandbox", "--json", desk.campaign, out).json
+    again = desk.run("send", "--sandbox", "--keep", "--json", "--recipients", out, desk.campaign)
 
-    assert (again["sent"], again["states"]["accepted"], sum(again["states"].values())) == (0, 3, 3)
+    assert (checked["changes"]["already sent"], checked["ready"]) == (3, 0)
+    assert (again.json["sent"], again.json["states"]["accepted"], sum(again.json["states"].values())) == (0, 3, 3)
+    assert "changed after" not in again.out
 
 
 def test_columns_named_like_ours_are_kept_apart(tmp_path: Path) -> None:

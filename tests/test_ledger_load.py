@@ -184,6 +184,30 @@ def test_a_row_that_was_sent_keeps_what_it_was_sent_with(
     assert query(path, "SELECT to_number, cells, state, digest FROM recipients") == before
 
 
+@pytest.mark.parametrize("outcome", [None, ACCEPTED], ids=["waiting", "accepted"])
+def test_only_columns_in_use_make_a_row_a_changed_one(
+    writer: ledger.Writer, path: Path, outcome: Outcome | None
+) -> None:
+    """A column that nothing is made of, such as one an export added, is no change; a row that waits takes it over."""
+    load(writer, [ADA])
+    if outcome:
+        send(writer, 1, outcome)
+    wider = person(0, state="accepted")
+    unchanged = Change.SENT if outcome else Change.SAME
+
+    with ledger.open_reader(path) as reader:
+        said = [
+            [change for _, change in ledger.classify_changes(reader, CAMPAIGN, [row], used={"phone", "name"})]
+            for row in (wider, person(0, name="Ada"))
+        ]
+    report = load(writer, [wider], fingerprint="g", used={"phone", "name"})
+
+    assert said == [[unchanged], [Change.CHANGED_AFTER_SENDING if outcome else Change.CORRECTED]]
+    assert changes(report) == {unchanged: 1}
+    ((cells,),) = query(path, "SELECT cells FROM recipients")
+    assert ("state" in cells) == (outcome is None)
+
+
 def test_a_failed_row_takes_the_correction_and_waits_for_retry(writer: ledger.Writer, path: Path) -> None:
     """A load never sends a failed row again by itself; ``retry`` then sends it as corrected."""
     load(writer, [person(0, key="a")])

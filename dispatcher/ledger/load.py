@@ -3,7 +3,7 @@
 import itertools
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
@@ -58,6 +58,7 @@ def load_sheet(
     columns: Sequence[str],
     fingerprint: str,
     today: date,
+    used: Collection[str] | None = None,
     on_rows: Callable[[int], None] = lambda count: None,
 ) -> LoadReport:
     """Bring the ledger in line with a sheet.
@@ -75,6 +76,7 @@ def load_sheet(
         columns: the sheet's labels in its order.
         fingerprint: identifies sheet and campaign file, see ``is_loaded``.
         today: what ``{today}`` stood for.
+        used: the folded columns a difference in which is reported as a change; None for all.
         on_rows: told now and then how many rows were read.
     """
     campaign_id = _open_campaign(connection, campaign_name, agent_id)
@@ -86,7 +88,7 @@ def load_sheet(
     present = select(recipients.c.id).where(recipients.c.campaign_id == campaign_id, recipients.c.in_sheet)
     vanished = set(connection.execute(present).scalars())
     for batch in _batches(_settle_keys(rows)):
-        vanished -= _write_batch(connection, campaign_id, batch, report)
+        vanished -= _write_batch(connection, campaign_id, batch, report, used)
         report.rows += len(batch)
         on_rows(report.rows)
     connection.execute(
@@ -108,14 +110,18 @@ def load_sheet(
 
 
 def classify_changes(
-    connection: Connection, campaign_name: str, rows: Iterable[Recipient | Refusal]
+    connection: Connection,
+    campaign_name: str,
+    rows: Iterable[Recipient | Refusal],
+    *,
+    used: Collection[str] | None = None,
 ) -> Iterator[tuple[Recipient | Refusal, Change]]:
-    """Yield each row with what a load would find, writing nothing; for ``check``."""
+    """Yield each row with what a load would find, writing nothing; for ``check``. ``used`` as in a load."""
     campaign_id = connection.execute(select(campaigns.c.id).where(campaigns.c.name == campaign_name)).scalar()
     for batch in _batches(rows):
         known = _find_known(connection, campaign_id, batch) if campaign_id else {}
         for row in batch:
-            yield row, _classify(known.get(row.key or ""), row, _encode(row))
+            yield row, _classify(known.get(row.key or ""), row, _encode(row), used)
 
 
 def _open_campaign(connection: Connection, name: str, agent_id: str) -> int:
@@ -163,15 +169,20 @@ def _find_known(connection: Connection, campaign_id: int, batch: Sequence[Recipi
     return {keys[row.key]: row for row in known}
 
 
-def _classify(known: Row[Any] | None, row: Recipient | Refusal, cells: str) -> Change:
+def _classify(known: Row[Any] | None, row: Recipient | Refusal, cells: str, used: Collection[str] | None) -> Change:
     if known is None:
         return Change.NEW
-    is_same = known.cells == cells and known.to_number == row.to
-    if known.state in _SENT:
-        if known.purged_at is not None:  # nobody knows what it was sent with
-            return Change.SENT
-        return Change.SENT if is_same else Change.CHANGED_AFTER_SENDING
-    return Change.SAME if is_same else Change.CORRECTED
+    is_sent = known.state in _SENT
+    if is_sent and known.purged_at is not None:  # nobody knows what it was sent with
+        return Change.SENT
+    if known.to_number == row.to and (known.cells == cells or _agree(json.loads(known.cells), row.values, used)):
+        return Change.SENT if is_sent else Change.SAME
+    return Change.CHANGED_AFTER_SENDING if is_sent else Change.CORRECTED
+
+
+def _agree(before: Mapping[str, str], now: Mapping[str, str], used: Collection[str] | None) -> bool:
+    """Return whether what the campaign uses is the same; columns that an export added, say, mean nothing to it."""
+    return used is not None and all(before.get(column) == now.get(column) for column in used)
 
 
 _LOSE = update(recipients).where(recipients.c.id == bindparam("row_id")).values(in_sheet=False)
@@ -201,7 +212,11 @@ _CORRECT = (
 
 
 def _write_batch(
-    connection: Connection, campaign_id: int, batch: Sequence[Recipient | Refusal], report: LoadReport
+    connection: Connection,
+    campaign_id: int,
+    batch: Sequence[Recipient | Refusal],
+    report: LoadReport,
+    used: Collection[str] | None,
 ) -> set[int]:
     """Write what is new or differs and nothing else; return the ids of the rows that were known."""
     known = _find_known(connection, campaign_id, batch)
@@ -210,7 +225,7 @@ def _write_batch(
     for row in batch:
         cells = _encode(row)
         found = known.get(row.key) if row.key is not None else None
-        report.changes[_classify(found, row, cells)] += 1
+        report.changes[_classify(found, row, cells, used)] += 1
         if found is None:
             new.append(_new_row(row, cells, campaign_id=campaign_id, now=now))
         elif found.state not in _SENT and _differs(found, row, cells):

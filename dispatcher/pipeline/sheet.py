@@ -96,7 +96,7 @@ def check_sheet(
     report = CheckReport(campaign, path, sheet.columns)
     with _reading(ledger_path) as connection:
         waiting = _find_waiting(connection, campaign.name)
-        for row, change in _compare(connection, campaign.name, sheet):
+        for row, change in _compare(connection, campaign, sheet):
             report.rows += 1
             report.changes[change] += 1
             waiting.discard(row.key)
@@ -148,12 +148,12 @@ def _add(report: CheckReport, row: Recipient | Refusal, change: ledger.Change) -
 
 
 def _compare(
-    connection: ledger.Connection | None, name: str, rows: Iterable[Recipient | Refusal]
+    connection: ledger.Connection | None, campaign: Campaign, rows: Iterable[Recipient | Refusal]
 ) -> Iterator[tuple[Recipient | Refusal, ledger.Change]]:
     if connection is None:
         yield from ((row, ledger.Change.NEW) for row in rows)
     else:
-        yield from ledger.classify_changes(connection, name, rows)
+        yield from ledger.classify_changes(connection, campaign.name, rows, used=find_used_columns(campaign))
 
 
 def preview_requests(
@@ -173,6 +173,13 @@ def preview_requests(
         yield row, rendered if isinstance(rendered, dict) else None
     if row_number is not None and not is_found:
         raise SheetError(f"{path}: there is no row {row_number} with anything in it")
+
+
+def find_used_columns(campaign: Campaign) -> frozenset[str]:
+    """Return the folded columns that decide what is sent to whom."""
+    texts = (campaign.recipient.to, campaign.recipient.key, *campaign.message_texts)
+    columns = {placeholder.key for text in texts for placeholder in text.placeholders}
+    return frozenset(columns.union(campaign.recipient.skip_if))
 
 
 def fingerprint(campaign: Campaign, path: Path, today: date) -> str:
@@ -222,6 +229,7 @@ def load_into_ledger(
         columns=sheet.columns,
         fingerprint=mark,
         today=today,
+        used=find_used_columns(campaign),
         on_rows=on_rows,
     )
     doubt = _doubt_sheet(refused[State.REFUSED], report.rows)
