@@ -30,6 +30,15 @@ class Change(StrEnum):
     CORRECTED = "corrected"  # its values differ and will be sent as they are now
     CHANGED_AFTER_SENDING = "changed after it was sent"  # it is not sent again
     SENT = "already sent"
+    FAILED = "failed before"  # only ``retry`` sends it again
+    IN_DOUBT = "in doubt"  # or in the air at this moment; only a person, or proof, moves it
+
+
+_UNREADY = {
+    State.FAILED: Change.FAILED,
+    State.IN_DOUBT: Change.IN_DOUBT,
+    State.SENDING: Change.IN_DOUBT,
+}
 
 
 @dataclass(slots=True)
@@ -172,7 +181,9 @@ def _find_known(connection: Connection, campaign_id: int, batch: Sequence[Recipi
 def _classify(known: Row[Any] | None, row: Recipient | Refusal, cells: str, used: Collection[str] | None) -> Change:
     if known is None:
         return Change.NEW
-    is_sent = known.state in _SENT
+    if unready := _UNREADY.get(known.state):
+        return unready
+    is_sent = known.state == State.ACCEPTED
     if is_sent and known.purged_at is not None:  # nobody knows what it was sent with
         return Change.SENT
     if known.to_number == row.to and (known.cells == cells or _agree(json.loads(known.cells), row.values, used)):
