@@ -1,5 +1,6 @@
 """What became of every row, in the sheet's own columns: .xlsx or .csv."""
 
+import itertools
 import os
 import re
 import tempfile
@@ -33,7 +34,10 @@ _FILLS = {
     State.SKIPPED: "#D9D9D9",
     State.WITHDRAWN: "#D9D9D9",
 }
+_BATCH = 5_000
+_XLSX_ROWS_MAX = 1_048_575  # beside the header
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_Line = Sequence[str | int]
 _WRAPPED = re.compile(r'="(?:[^"]|"")*"', re.DOTALL)
 
 
@@ -67,7 +71,8 @@ def write_export(path: Path, columns: Sequence[str], rows: Iterable[ExportRow]) 
         UsageError: the name ends in neither .xlsx nor .csv, or the file cannot be written.
     """
     is_csv = path.suffix.lower() == ".csv"
-    return _write(path, (*columns, *OUTCOME_COLUMNS), (_line(row, is_csv=is_csv) for row in rows))
+    lines = (_line(row, is_csv=is_csv) for row in rows)
+    return _write(path, (*columns, *OUTCOME_COLUMNS), lines, state_column=len(columns))
 
 
 def write_problems(path: Path, columns: Sequence[str], rows: Iterable[ProblemRow]) -> int:
@@ -76,36 +81,38 @@ def write_problems(path: Path, columns: Sequence[str], rows: Iterable[ProblemRow
     Raises:
         UsageError: the name ends in neither .xlsx nor .csv, or the file cannot be written.
     """
-    lines: Iterator[Sequence[str | int]] = ((*row.cells, row.column, row.reason, row.row_number) for row in rows)
+    lines: Iterator[_Line] = ((*row.cells, row.column, row.reason, row.row_number) for row in rows)
     return _write(path, (*columns, *PROBLEM_COLUMNS), lines)
 
 
-def _write(path: Path, columns: Sequence[str], lines: Iterable[Sequence[str | int]]) -> int:
-    """Write a table, replacing the file only once the new one is complete."""
-    write = {".xlsx": _write_xlsx, ".csv": _write_csv}.get(path.suffix.lower())
-    if write is None:
+def _write(path: Path, columns: Sequence[str], lines: Iterable[_Line], *, state_column: int | None = None) -> int:
+    """Write a table as its lines come, replacing the file only once the new one is complete; return how many."""
+    ending = path.suffix.lower()
+    if ending not in (".xlsx", ".csv"):
         raise UsageError(f"{path}: write to a file that ends in .xlsx or .csv")
-    frame = pd.DataFrame(list(lines), columns=_unique(columns), dtype=object)
     try:
         with _replacing(path) as unfinished:
-            write(unfinished, frame)
+            if ending == ".csv":
+                return _write_csv(unfinished, _unique(columns), lines)
+            return _write_xlsx(unfinished, _unique(columns), lines, state_column)
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
-    return len(frame)
 
 
 def _unique(columns: Sequence[str]) -> list[str]:
     """Keep the outcome columns apart from the sheet's own ones, as when an export is exported again."""
-    taken: list[str] = []
+    names: list[str] = []
+    taken: set[str] = set()
     for column in columns:
         name, count = column, 2
         while name in taken:
             name, count = f"{column} ({count})", count + 1
-        taken.append(name)
-    return taken
+        taken.add(name)
+        names.append(name)
+    return names
 
 
-def _line(row: ExportRow, *, is_csv: bool) -> list[str | int]:
+def _line(row: ExportRow, *, is_csv: bool) -> _Line:
     attempted = "" if row.attempted_at is None else _local_time(row.attempted_at, is_iso=is_csv)
     return [
         *row.cells,
@@ -123,9 +130,17 @@ def _local_time(moment: str, *, is_iso: bool) -> str:
     return local.isoformat(timespec="seconds") if is_iso else local.strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _write_csv(path: Path, frame: pd.DataFrame) -> None:
-    guarded = frame.map(_guard).rename(columns=_guard)
-    guarded.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\r\n")
+def _write_csv(path: Path, columns: Sequence[str], lines: Iterable[_Line]) -> int:
+    count = 0
+    iterator = iter(lines)
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        batch: list[_Line] = [columns]
+        while batch:
+            frame = pd.DataFrame(batch, dtype=object).map(_guard)
+            frame.to_csv(file, index=False, header=False, lineterminator="\r\n")
+            batch = list(itertools.islice(iterator, _BATCH))
+            count += len(batch)
+    return count
 
 
 def _guard(value: object) -> object:
@@ -142,18 +157,29 @@ def _keep_wrapped(value: object) -> object:
     return _wrap(value) if isinstance(value, str) and _WRAPPED.fullmatch(value) else value
 
 
-def _write_xlsx(path: Path, frame: pd.DataFrame) -> None:
-    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+def _write_xlsx(path: Path, columns: Sequence[str], lines: Iterable[_Line], state_column: int | None) -> int:
+    """Write row by row to the disk: XlsxWriter's constant memory wants them in order."""
+    options = {
+        "constant_memory": True,
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+    }
+    count = 0
     with pd.ExcelWriter(path, engine="xlsxwriter", engine_kwargs={"options": options}) as writer:
-        frame.map(_keep_wrapped).to_excel(writer, index=False, sheet_name="Rows")
-        workbook, sheet = writer.book, writer.sheets["Rows"]
-        text = workbook.add_format({"num_format": "@"})
-        last_row, last_column = max(len(frame), 1), len(frame.columns) - 1
+        workbook = writer.book
+        sheet = workbook.add_worksheet("Rows")
         sheet.freeze_panes(1, 0)
-        sheet.autofilter(0, 0, last_row, last_column)
-        sheet.set_column(0, last_column, 18, text)
-        for state_column in (index for index, name in enumerate(frame.columns) if name == OUTCOME_COLUMNS[0]):
-            _colour_states(workbook, sheet, state_column, last_row)
+        sheet.set_column(0, len(columns) - 1, 18, workbook.add_format({"num_format": "@"}))
+        sheet.write_row(0, 0, columns, workbook.add_format({"bold": True, "num_format": "@"}))
+        for count, line in enumerate(lines, start=1):
+            if count > _XLSX_ROWS_MAX:
+                raise UsageError(f"more than {_XLSX_ROWS_MAX:,} rows do not fit into an Excel sheet; write to a .csv")
+            sheet.write_row(count, 0, map(_keep_wrapped, line))
+        sheet.autofilter(0, 0, max(count, 1), len(columns) - 1)
+        if state_column is not None:
+            _colour_states(workbook, sheet, state_column, max(count, 1))
+    return count
 
 
 def _colour_states(workbook: Any, sheet: Any, state_column: int, last_row: int) -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from dispatcher.pipeline import check_sheet
 from tests.loopback import Answer, Loopback
 from tests.program import API_KEY, REPOSITORY, Desk, people
+from tests.sheets import TODAY, make_campaign, write_csv
 
 HEAVY = ("pandas", "aiohttp", "openpyxl", "phonenumbers")
 SHAPES = {"pending", "sending", "accepted", "retryable", "failed", "in_doubt", "refused", "skipped", "withdrawn"}
@@ -69,6 +71,50 @@ def test_check_has_the_fixed_shape(desk: Desk) -> None:
     assert (refused["row"], refused["column"], refused["value"]) == (40, "Phone", "letters")
     assert skipped["row"] == 41
     assert set(refused) == set(skipped) == {"row", "column", "value", "reason"}
+
+
+def test_check_calls_ready_only_what_a_send_would_send(desk: Desk) -> None:
+    """What failed waits for `retry`, what is in doubt for a person: both are told apart from what was sent."""
+    answers = {"2": Answer(400), "3": Answer(500)}
+    desk.write_sheet(people(5))
+    with Loopback(lambda body, earlier: answers.get(body["to"][-1], Answer())) as server:
+        desk.write_campaign(server.endpoint)
+        assert desk.run("send", desk.campaign).code == 6
+    desk.write_sheet(people(6))
+
+    checked = desk.run("check", "--json", desk.campaign).json
+    said = desk.run("check", desk.campaign).out
+
+    assert (checked["rows"], checked["ready"], checked["seconds_at_limit"]) == (6, 1, 0.2)
+    assert "        1 ready to send" in said
+    assert "        3 already sent\n        1 failed before\n        1 in doubt\n" in said
+    assert "1 failed before (`retry` sends them), 1 in doubt (`resolve` decides)" in said
+
+
+def test_check_shows_the_first_problems_and_counts_the_others(desk: Desk) -> None:
+    """A screen holds 20 of each kind; JSON and `--problems` have them all."""
+    desk.write_sheet([(f"letters {index}", "Zoe") for index in range(25)])
+    desk.write_campaign(None)
+
+    said = desk.run("check", desk.campaign).out
+    checked = desk.run("check", "--json", "--problems", desk.folder / "problems.csv", desk.campaign).json
+
+    assert said.count("  row ") == 20
+    assert "  row 21, column Phone: 'letters 19' the number holds letters: write the number in digits\n" in said
+    assert "  ... and 5 more (--json shows all)\n" in said
+    assert len(checked["refused"]) == 25
+    assert len((desk.folder / "problems.csv").read_text().splitlines()) == 26
+
+
+def test_check_keeps_no_cells_of_refused_rows(tmp_path: Path) -> None:
+    """A large sheet with the wrong column must not fill the memory: counts, and the first few problems."""
+    campaign = make_campaign(write_csv(tmp_path, "phone,name\n" + "letters,Zoe\n" * 50))
+
+    report = check_sheet(campaign, campaign.recipients_path, ledger_path=tmp_path / "none.db", today=TODAY, kept_max=3)
+
+    assert (report.rows, report.refused.count) == (50, 50)
+    assert [(kept.row_number, kept.value) for kept in report.refused.kept] == [(row, "letters") for row in (2, 3, 4)]
+    assert not any(hasattr(kept, "values") for kept in report.refused.kept)
 
 
 def test_show_tells_the_story_by_row_and_by_number(desk: Desk) -> None:

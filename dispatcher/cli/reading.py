@@ -34,36 +34,42 @@ def check(
     settings: Settings, campaign_path: Path, file: Path | None, out: Path | None, accept_refused: bool, sandbox: bool
 ) -> int:
     """Read everything, send nothing: what would happen to every row."""
-    from dispatcher.pipeline import check_sheet, export_problems
+    from dispatcher.pipeline import check_sheet
 
     campaign = load_campaign(campaign_path)
     ledger_path = settings.ledger_path([campaign], sandbox=sandbox)
     path = file or campaign.recipients_path
     with reading_progress(is_silent=settings.quiet or settings.json) as on_rows:
-        report = check_sheet(campaign, path, ledger_path=ledger_path, today=local_date(), on_rows=on_rows)
-    if out:
-        export_problems(report, ledger_path, out)
+        report = check_sheet(
+            campaign,
+            path,
+            ledger_path=ledger_path,
+            today=local_date(),
+            kept_max=None if settings.json else words.PROBLEMS_SHOWN,
+            problems_path=out,
+            on_rows=on_rows,
+        )
     if settings.json:
         print_json(
             campaign=campaign.name,
             file=str(report.path),
             rows=report.rows,
             ready=report.ready,
-            refused=[_problem(refusal) for refusal in report.refused],
-            skipped=[_problem(refusal) for refusal in report.skipped],
-            warnings=[_problem(notice) for notice in report.notices],
+            refused=[_problem(refusal) for refusal in report.refused.kept],
+            skipped=[_problem(refusal) for refusal in report.skipped.kept],
+            warnings=[_problem(notice) for notice in report.notices.kept],
             changes={**report.changes, State.WITHDRAWN: report.withdrawn},
             seconds_at_limit=report.seconds_at_limit,
         )
-    elif not settings.quiet or report.refused:
+    elif not settings.quiet or report.refused.count:
         print_lines(words.describe_check(report))
     if report.doubt and not accept_refused:
         click.echo(f"dispatcher: {report.path.name}: {report.doubt}", err=True)
         return ExitCode.SHEET_REFUSED
-    return ExitCode.ROWS_NEED_ATTENTION if report.refused else ExitCode.OK
+    return ExitCode.ROWS_NEED_ATTENTION if report.refused.count else ExitCode.OK
 
 
-def _problem(problem: Refusal | Notice) -> dict[str, Any]:
+def _problem(problem: Notice) -> dict[str, Any]:
     return {
         "row": problem.row_number,
         "column": problem.column,

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dispatcher.ledger import AgentRecord, CampaignRecord, Doubt, RowRecord
+from dispatcher.ledger import AgentRecord, CampaignRecord, Change, Doubt, RowRecord
 from dispatcher.models import Notice, Refusal, State, format_duration, mask_digits
 
 if TYPE_CHECKING:  # the pipeline is heavy, and `status` does not need it
-    from dispatcher.pipeline import CheckReport, Plan, Summary
+    from dispatcher.pipeline import CheckReport, Findings, Plan, Summary
 
 PROBLEMS_SHOWN = 20
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -53,32 +53,32 @@ def describe_problem(problem: Refusal | Notice) -> str:
 
 def describe_check(report: "CheckReport") -> Iterator[str]:
     """Yield what would happen to every row of a sheet."""
-    limit, sent = report.campaign.agent.limit, report.rows - report.ready - len(report.refused) - len(report.skipped)
     yield f"{report.campaign.name}: {report.path.name}, {rows(report.rows)}"
-    yield f"  {report.ready:>7,} ready to send, {format_duration(report.seconds_at_limit)} at {limit} a second"
-    if sent:
-        yield f"  {sent:>7,} already sent"
-    yield f"  {len(report.refused):>7,} refused"
-    yield f"  {len(report.skipped):>7,} skipped"
-    for title, problems in (
-        ("refused", report.refused),
-        ("skipped", report.skipped),
-        ("to know", report.notices),
-    ):
-        yield from _describe_problems(title, problems)
-    changes = [f"{count:,} {change}" for change, count in report.changes.items()]
+    duration = format_duration(report.seconds_at_limit)
+    yield f"  {report.ready:>7,} ready to send, {duration} at {report.campaign.agent.limit} a second"
+    yield from (f"  {report.states[state]:>7,} {words}" for state, words in _NOT_READY.items() if report.states[state])
+    yield f"  {report.refused.count:>7,} refused"
+    yield f"  {report.skipped.count:>7,} skipped"
+    for title, findings in (("refused", report.refused), ("skipped", report.skipped), ("to know", report.notices)):
+        yield from _describe_findings(title, findings)
+    changes = [f"{count:,} {change}{_CHANGE_ADVICE.get(change, '')}" for change, count in report.changes.items()]
     changes += [f"{report.withdrawn:,} gone from the sheet"] if report.withdrawn else []
     if changes:
         yield f"against the ledger: {', '.join(changes)}"
 
 
-def _describe_problems(title: str, problems: Sequence[Refusal | Notice]) -> Iterator[str]:
-    if not problems:
+_NOT_READY = {State.ACCEPTED: "already sent", State.FAILED: "failed before", State.IN_DOUBT: "in doubt"}
+_CHANGE_ADVICE = {Change.FAILED: " (`retry` sends them)", Change.IN_DOUBT: " (`resolve` decides)"}
+
+
+def _describe_findings(title: str, findings: "Findings") -> Iterator[str]:
+    if not findings.count:
         return
     yield f"{title}:"
-    yield from (f"  {describe_problem(problem)}" for problem in problems[:PROBLEMS_SHOWN])
-    if len(problems) > PROBLEMS_SHOWN:
-        yield f"  ... and {len(problems) - PROBLEMS_SHOWN:,} more (--json shows all)"
+    shown = findings.kept[:PROBLEMS_SHOWN]
+    yield from (f"  {describe_problem(problem)}" for problem in shown)
+    if findings.count > len(shown):
+        yield f"  ... and {findings.count - len(shown):,} more (--json shows all)"
 
 
 def describe_plan(plan: "Plan") -> str:

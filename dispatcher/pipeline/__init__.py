@@ -8,17 +8,19 @@ First run, resume and the nightly run are the same call: load (skipped when neit
 changed), then dispatch what is due.
 """
 
+from dispatcher.pipeline.check import CheckReport, Findings, check_sheet
 from dispatcher.pipeline.control import StopSwitch
 from dispatcher.pipeline.draft import draft_campaign
 from dispatcher.pipeline.events import Event, Loaded, Loading, Plan, RowDone, Summary, WarmUp, Warned
 from dispatcher.pipeline.order import SendOrder
-from dispatcher.pipeline.outcomes import export_outcomes, export_problems
+from dispatcher.pipeline.outcomes import export_outcomes
 from dispatcher.pipeline.send import send
-from dispatcher.pipeline.sheet import CheckReport, check_sheet, preview_requests
+from dispatcher.pipeline.sheet import preview_requests
 
 __all__ = [
     "CheckReport",
     "Event",
+    "Findings",
     "Loaded",
     "Loading",
     "Plan",
@@ -31,7 +33,6 @@ __all__ = [
     "check_sheet",
     "draft_campaign",
     "export_outcomes",
-    "export_problems",
     "preview_requests",
     "send",
 ]

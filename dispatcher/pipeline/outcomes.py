@@ -1,33 +1,20 @@
 """From the ledger back to the sheet: an export in the sheet's own columns."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dispatcher import ledger
 from dispatcher.errors import LedgerError, UsageError
-from dispatcher.models import Campaign, State
-from dispatcher.pipeline.sheet import CheckReport
+from dispatcher.models import Campaign, Refusal, State
 from dispatcher.placeholders import fold
 
 
-def export_problems(report: CheckReport, ledger_path: Path, out: Path) -> int:
-    """Write the rows that cannot be sent, in the user's own columns, with what to do; return how many.
+def refuse_input(out: Path, campaign: Campaign, ledger_path: Path, sheet_path: Path) -> None:
+    """Refuse to write over what the campaign is made of, by whatever name or link it is called.
 
     Raises:
-        UsageError: ``out`` is a file the campaign is made of, has no known ending, or cannot be written.
+        UsageError: ``out`` is such a file; says which.
     """
-    from dispatcher.export import ProblemRow, write_problems  # heavy: pandas
-
-    _refuse_input(out, report.campaign, ledger_path, report.path)
-    keys = [fold(label) for label in report.columns]
-    rows = (
-        ProblemRow([row.values.get(key, "") for key in keys], row.column, row.reason, row.row_number)
-        for row in sorted(report.refused + report.skipped, key=lambda row: row.row_number)
-    )
-    return write_problems(out, report.columns, rows)
-
-
-def _refuse_input(out: Path, campaign: Campaign, ledger_path: Path, sheet_path: Path) -> None:
-    """Refuse to write over what the campaign is made of, by whatever name or link it is called."""
     inputs = [
         (campaign.recipients_path, "the recipients file"),
         (sheet_path, "the recipients file"),
@@ -47,6 +34,22 @@ def _is_same_file(one: Path, other: Path) -> bool:
         return False
 
 
+def export_problems(problems: Iterable[Refusal], columns: Sequence[str], out: Path) -> None:
+    """Write rows that cannot be sent as they come, in the user's own columns, with what to do about each.
+
+    Raises:
+        UsageError: ``out`` has no known ending, or cannot be written.
+    """
+    from dispatcher.export import ProblemRow, write_problems  # heavy: pandas
+
+    keys = [fold(label) for label in columns]
+    rows = (
+        ProblemRow([row.values.get(key, "") for key in keys], row.column, row.reason, row.row_number)
+        for row in problems
+    )
+    write_problems(out, columns, rows)
+
+
 def export_outcomes(campaign: Campaign, ledger_path: Path, out: Path, *, states: tuple[State, ...] = ()) -> int:
     """Write what became of every row to ``out``; return how many rows.
 
@@ -63,7 +66,7 @@ def export_outcomes(campaign: Campaign, ledger_path: Path, out: Path, *, states:
         record = ledger.find_campaign(connection, campaign.name)
         if record is None:
             raise LedgerError(f"{ledger_path}: {campaign.name!r} was never sent; `dispatcher send` loads it")
-        _refuse_input(out, campaign, ledger_path, Path(record.sheet_path))
+        refuse_input(out, campaign, ledger_path, Path(record.sheet_path))
         keys = [fold(label) for label in record.columns]
         rows = (
             ExportRow(

@@ -1,10 +1,8 @@
-"""From the file to the ledger: reading a sheet, checking every row, telling what would happen."""
+"""From the file to the ledger: reading a sheet, every row held against the template rules."""
 
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,54 +10,14 @@ from typing import TYPE_CHECKING, Any
 from dispatcher import __version__, ledger
 from dispatcher.errors import InterruptedRunError, SheetError
 from dispatcher.message import render_request
-from dispatcher.models import Campaign, Notice, Recipient, Refusal, State
+from dispatcher.models import Campaign, Recipient, Refusal, State
 from dispatcher.pipeline.garbage import rare_collections
 
 if TYPE_CHECKING:
     from dispatcher.loader import Sheet
 
-_WAITING = (State.PENDING, State.RETRYABLE, State.REFUSED, State.SKIPPED)
-
-
 REFUSED_MAX_SHARE = 0.05
 """A sheet with a larger share of refused rows is more likely the wrong one than carelessly kept."""
-
-
-@dataclass(slots=True)
-class CheckReport:
-    """What would happen to every row of a sheet.
-
-    Attributes:
-        columns: the sheet's labels in its order.
-        rows: rows that are not blank.
-        ready: rows that would be sent.
-        refused: rows with something wrong.
-        skipped: rows left out on purpose.
-        notices: what a person should know.
-        changes: the sheet against the ledger, in rows.
-        withdrawn: waiting rows of the ledger that are gone from the sheet, and would be withdrawn.
-    """
-
-    campaign: Campaign
-    path: Path
-    columns: tuple[str, ...] = ()
-    rows: int = 0
-    ready: int = 0
-    refused: list[Refusal] = field(default_factory=list)
-    skipped: list[Refusal] = field(default_factory=list)
-    notices: list[Notice] = field(default_factory=list)
-    changes: Counter[ledger.Change] = field(default_factory=Counter)
-    withdrawn: int = 0
-
-    @property
-    def seconds_at_limit(self) -> float:
-        """The least time the ready rows take."""
-        return self.ready / self.campaign.agent.limit
-
-    @property
-    def doubt(self) -> str:
-        """Why the file as a whole is in question; empty when it is not."""
-        return _doubt_sheet(len(self.refused), self.rows)
 
 
 def open_sheet(campaign: Campaign, path: Path, today: date) -> "Sheet":
@@ -77,57 +35,7 @@ def open_sheet(campaign: Campaign, path: Path, today: date) -> "Sheet":
     return read_recipients(campaign, path, today=today, check=check)
 
 
-@rare_collections()
-def check_sheet(
-    campaign: Campaign,
-    path: Path,
-    *,
-    ledger_path: Path,
-    today: date,
-    on_rows: Callable[[int], None] = lambda count: None,
-) -> CheckReport:
-    """Read the whole sheet and compare it with the ledger; nothing is sent or written.
-
-    Raises:
-        SheetError: the file as a whole cannot be trusted.
-        LedgerError: there is a ledger and it cannot be read.
-    """
-    sheet = open_sheet(campaign, path, today)
-    report = CheckReport(campaign, path, sheet.columns)
-    with _reading(ledger_path) as connection:
-        waiting = _find_waiting(connection, campaign.name)
-        for row, change in _compare(connection, campaign, sheet):
-            report.rows += 1
-            report.changes[change] += 1
-            waiting.discard(row.key)
-            _add(report, row, change)
-            if report.rows % 1000 == 0:
-                on_rows(report.rows)
-    report.notices += sheet.notices
-    report.withdrawn = len(waiting)
-    return report
-
-
-@contextmanager
-def _reading(ledger_path: Path) -> Iterator[ledger.Connection | None]:
-    """Yield the ledger for reading, None where there is none yet."""
-    if not ledger_path.exists():
-        yield None
-        return
-    with ledger.open_reader(ledger_path) as connection:
-        yield connection
-
-
-def _find_waiting(connection: ledger.Connection | None, name: str) -> set[str | None]:
-    """Return the keys that a load would withdraw unless it sees them in the sheet."""
-    record = ledger.find_campaign(connection, name) if connection else None
-    if connection is None or record is None:
-        return set()
-    # A row without a key is what its sheet said, no identity: nobody misses it.
-    return {row.key for row in ledger.read_rows(connection, record.id, _WAITING) if row.key is not None}
-
-
-def _doubt_sheet(refused: int, rows: int) -> str:
+def doubt_sheet(refused: int, rows: int) -> str:
     """Say why a sheet with so many refused rows is not trusted, or nothing."""
     if refused <= rows * REFUSED_MAX_SHARE:
         return ""
@@ -135,25 +43,6 @@ def _doubt_sheet(refused: int, rows: int) -> str:
         f"{refused:,} of {rows:,} rows are refused, more than {REFUSED_MAX_SHARE:.0%}: is it the right file and "
         "column? `dispatcher check` lists them; --accept-refused sends the others"
     )
-
-
-def _add(report: CheckReport, row: Recipient | Refusal, change: ledger.Change) -> None:
-    report.notices += row.notices
-    if isinstance(row, Recipient):
-        report.ready += change not in (ledger.Change.SENT, ledger.Change.CHANGED_AFTER_SENDING)
-    elif row.state is State.REFUSED:
-        report.refused.append(row)
-    else:
-        report.skipped.append(row)
-
-
-def _compare(
-    connection: ledger.Connection | None, campaign: Campaign, rows: Iterable[Recipient | Refusal]
-) -> Iterator[tuple[Recipient | Refusal, ledger.Change]]:
-    if connection is None:
-        yield from ((row, ledger.Change.NEW) for row in rows)
-    else:
-        yield from ledger.classify_changes(connection, campaign.name, rows, used=find_used_columns(campaign))
 
 
 def preview_requests(
@@ -232,7 +121,7 @@ def load_into_ledger(
         used=find_used_columns(campaign),
         on_rows=on_rows,
     )
-    doubt = _doubt_sheet(refused[State.REFUSED], report.rows)
+    doubt = doubt_sheet(refused[State.REFUSED], report.rows)
     if doubt and not accept_refused:
         raise SheetError(f"{path.name}: {doubt}")
     if fingerprint(campaign, path, today) != mark:

@@ -1,0 +1,188 @@
+"""What would happen to every row of a sheet, told without sending or writing anything."""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dispatcher import ledger
+from dispatcher.ledger import Change
+from dispatcher.models import Campaign, Notice, Recipient, Refusal, State
+from dispatcher.pipeline.garbage import rare_collections
+from dispatcher.pipeline.outcomes import export_problems, refuse_input
+from dispatcher.pipeline.sheet import doubt_sheet, find_used_columns, open_sheet
+
+if TYPE_CHECKING:
+    from dispatcher.loader import Sheet
+
+_WAITING = (State.PENDING, State.RETRYABLE, State.REFUSED, State.SKIPPED)
+_STATE_AFTER_LOAD = {
+    Change.NEW: State.PENDING,
+    Change.SAME: State.PENDING,
+    Change.CORRECTED: State.PENDING,
+    Change.FAILED: State.FAILED,
+    Change.IN_DOUBT: State.IN_DOUBT,
+    Change.SENT: State.ACCEPTED,
+    Change.CHANGED_AFTER_SENDING: State.ACCEPTED,
+}
+
+
+@dataclass(slots=True)
+class Findings:
+    """Problems of one kind: how many there are, and the first ``kept_max`` of them (None: all).
+
+    They are kept without the row's other cells, or a large sheet in the wrong format would fill the memory.
+    """
+
+    kept_max: int | None
+    count: int = 0
+    kept: list[Notice] = field(default_factory=list)
+
+    def add(self, problem: Refusal | Notice) -> None:
+        """Count a problem, and keep it if it is one of the first."""
+        self.count += 1
+        if self.kept_max is None or self.count <= self.kept_max:
+            self.kept.append(Notice(problem.reason, problem.row_number, problem.column, problem.value))
+
+
+@dataclass(slots=True)
+class CheckReport:
+    """What would happen to every row of a sheet.
+
+    Attributes:
+        refused: rows with something wrong.
+        skipped: rows left out on purpose.
+        notices: what a person should know.
+        states: where the rows of the sheet would stand once it is loaded; together they are all rows.
+        changes: the sheet against the ledger, in rows.
+        withdrawn: waiting rows of the ledger that are gone from the sheet, and would be withdrawn.
+    """
+
+    campaign: Campaign
+    path: Path
+    refused: Findings
+    skipped: Findings
+    notices: Findings
+    states: Counter[State] = field(default_factory=Counter)
+    changes: Counter[Change] = field(default_factory=Counter)
+    withdrawn: int = 0
+
+    @property
+    def rows(self) -> int:
+        """Rows that are not blank."""
+        return self.states.total()
+
+    @property
+    def ready(self) -> int:
+        """Rows that would be sent."""
+        return self.states[State.PENDING]
+
+    @property
+    def seconds_at_limit(self) -> float:
+        """The least time the ready rows take."""
+        return self.ready / self.campaign.agent.limit
+
+    @property
+    def doubt(self) -> str:
+        """Why the file as a whole is in question; empty when it is not."""
+        return doubt_sheet(self.refused.count, self.rows)
+
+
+@rare_collections()
+def check_sheet(
+    campaign: Campaign,
+    path: Path,
+    *,
+    ledger_path: Path,
+    today: date,
+    kept_max: int | None = None,
+    problems_path: Path | None = None,
+    on_rows: Callable[[int], None] = lambda count: None,
+) -> CheckReport:
+    """Read the whole sheet and compare it with the ledger; nothing is sent, and the ledger is not written to.
+
+    Args:
+        campaign: says how the sheet is to be read.
+        path: the sheet.
+        ledger_path: where the ledger is, if there is one yet.
+        today: what ``{today}`` stands for.
+        kept_max: how many problems of each kind the report keeps; None for all.
+        problems_path: where to write the rows that cannot be sent, with all their cells; None for nowhere.
+        on_rows: told now and then how many rows were read.
+
+    Raises:
+        SheetError: the file as a whole cannot be trusted.
+        LedgerError: there is a ledger and it cannot be read.
+        UsageError: ``problems_path`` is a file the campaign is made of, or cannot be written.
+    """
+    if problems_path:
+        refuse_input(problems_path, campaign, ledger_path, path)
+    sheet = open_sheet(campaign, path, today)
+    report = CheckReport(campaign, path, Findings(kept_max), Findings(kept_max), Findings(kept_max))
+    with _reading(ledger_path) as connection:
+        problems = _find_problems(connection, sheet, report, on_rows)
+        if problems_path:
+            export_problems(problems, sheet.columns, problems_path)
+        else:
+            deque(problems, maxlen=0)  # reads them all
+    return report
+
+
+@contextmanager
+def _reading(ledger_path: Path) -> Iterator[ledger.Connection | None]:
+    """Yield the ledger for reading, None where there is none yet."""
+    if not ledger_path.exists():
+        yield None
+        return
+    with ledger.open_reader(ledger_path) as connection:
+        yield connection
+
+
+def _find_problems(
+    connection: ledger.Connection | None, sheet: "Sheet", report: CheckReport, on_rows: Callable[[int], None]
+) -> Iterator[Refusal]:
+    """Fill in the report row by row; yield the rows that cannot be sent on the way."""
+    waiting = _find_waiting(connection, report.campaign.name)
+    for count, (row, change) in enumerate(_compare(connection, report.campaign, sheet), start=1):
+        waiting.discard(row.key)
+        _add(report, row, change)
+        if isinstance(row, Refusal):
+            yield row
+        if count % 1000 == 0:
+            on_rows(count)
+    for notice in sheet.notices:
+        report.notices.add(notice)
+    report.withdrawn = len(waiting)
+
+
+def _find_waiting(connection: ledger.Connection | None, name: str) -> set[str | None]:
+    """Return the keys that a load would withdraw unless it sees them in the sheet."""
+    record = ledger.find_campaign(connection, name) if connection else None
+    if connection is None or record is None:
+        return set()
+    # A row without a key is what its sheet said, no identity: nobody misses it.
+    return {row.key for row in ledger.read_rows(connection, record.id, _WAITING) if row.key is not None}
+
+
+def _compare(
+    connection: ledger.Connection | None, campaign: Campaign, sheet: "Sheet"
+) -> Iterator[tuple[Recipient | Refusal, Change]]:
+    if connection is None:
+        yield from ((row, Change.NEW) for row in sheet)
+    else:
+        yield from ledger.classify_changes(connection, campaign.name, sheet, used=find_used_columns(campaign))
+
+
+def _add(report: CheckReport, row: Recipient | Refusal, change: Change) -> None:
+    report.changes[change] += 1
+    for notice in row.notices:
+        report.notices.add(notice)
+    if isinstance(row, Recipient):
+        report.states[_STATE_AFTER_LOAD[change]] += 1
+        return
+    report.states[row.state] += 1
+    findings = report.refused if row.state is State.REFUSED else report.skipped
+    findings.add(row)
