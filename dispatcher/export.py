@@ -15,6 +15,7 @@ import pandas as pd
 
 from dispatcher.errors import UsageError
 from dispatcher.models import State
+from dispatcher.placeholders import fold
 
 OUTCOME_COLUMNS = ("state", "reason", "last attempt", "session id", "attempts", "sheet row")
 """What is added to the right of the sheet's own columns."""
@@ -100,14 +101,14 @@ def _write(path: Path, columns: Sequence[str], lines: Iterable[_Line], *, state_
 
 
 def _unique(columns: Sequence[str]) -> list[str]:
-    """Keep the outcome columns apart from the sheet's own ones, as when an export is exported again."""
+    """Keep the outcome columns apart from the sheet's own ones, however these are written: ``State`` is ``state``."""
     names: list[str] = []
     taken: set[str] = set()
     for column in columns:
         name, count = column, 2
-        while name in taken:
+        while fold(name) in taken:
             name, count = f"{column} ({count})", count + 1
-        taken.add(name)
+        taken.add(fold(name))
         names.append(name)
     return names
 

@@ -9,6 +9,7 @@ import openpyxl
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from openpyxl.utils import get_column_letter
 
 from dispatcher.errors import UsageError
 from dispatcher.export import OUTCOME_COLUMNS, ExportRow, write_export
@@ -46,7 +47,7 @@ def test_text_stays_text_in_a_workbook(tmp_path: Path) -> None:
     assert {cell.data_type for cell in cells[: len(HOSTILE)]} == {"s"}
     assert not any(cell.hyperlink for cell in cells)
     assert sheet.freeze_panes == "A2"
-    assert sheet.auto_filter.ref is not None
+    assert sheet.auto_filter.ref == f"A1:{get_column_letter(len(HOSTILE) + len(OUTCOME_COLUMNS))}2"
 
 
 def test_a_csv_is_no_formula_for_excel(tmp_path: Path) -> None:
@@ -129,12 +130,29 @@ def test_an_export_sent_again_messages_nobody(desk: Desk, ending: str) -> None:
 
 
 def test_columns_named_like_ours_are_kept_apart(tmp_path: Path) -> None:
-    """An export of an export keeps the first one's columns."""
-    out = tmp_path / "out.csv"
+    """The sheet's own `State` stays what it is, and the colours are on the column that tells the outcome."""
+    out = tmp_path / "out.xlsx"
 
-    write_export(out, ["phone", "state"], [row(["1", "CA"])])
+    write_export(out, ["Phone", "State"], [row(["1", "CA"])])
 
-    assert out.read_text(encoding="utf-8-sig").splitlines()[0].startswith("phone,state,state (2),reason")
+    sheet = openpyxl.load_workbook(out).active
+    assert sheet is not None
+    header, line = sheet.iter_rows(values_only=True)
+    assert (header[:4], line[:4]) == (("Phone", "State", "state (2)", "reason"), ("1", "CA", "accepted", "HTTP 200"))
+    assert {str(area.sqref) for area in sheet.conditional_formatting} == {"C2"}
+
+
+def test_a_sheet_with_a_column_of_our_name_can_be_sent_again(desk: Desk) -> None:
+    """An export of a sheet with US states reads back like any other."""
+    desk.write_sheet([(*people(1)[0], "CA")], header=("Phone", "First name", "State"))
+    desk.write_campaign(None, body='body = ["{first name}", "{state}"]')
+    desk.run("send", "--sandbox", desk.campaign)
+    out = desk.folder / "out.xlsx"
+    desk.run("export", "--sandbox", desk.campaign, out)
+
+    again = desk.run("check", "--sandbox", "--json", desk.campaign, out)
+
+    assert (again.code, again.json["changes"]["already sent"]) == (0, 1)
 
 
 @pytest.mark.parametrize("name", ["out.txt", "out"], ids=["unknown ending", "no ending"])
