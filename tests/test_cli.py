@@ -236,6 +236,58 @@ def test_a_sheet_with_many_refused_rows_is_in_question(desk: Desk) -> None:
     assert len(server.accepted) == 18
 
 
+def test_a_dry_run_refuses_what_a_send_refuses(desk: Desk) -> None:
+    """A sheet in question is exit 3, unless accepted now or when it was loaded; contradictions are exit 2."""
+    desk.write_sheet([*people(18), ("letters", "Zoe"), ("more letters", "Zed")])
+    with Loopback() as server:
+        desk.write_campaign(server.endpoint)
+        doubted = desk.run("send", "-n", desk.campaign)
+        accepted = desk.run("send", "-n", "--accept-refused", desk.campaign)
+        desk.run("send", "--accept-refused", desk.campaign)
+        loaded = desk.run("send", "-n", desk.campaign)
+    twice = desk.run("send", "-n", desk.campaign, desk.campaign)
+
+    assert [ran.code for ran in (doubted, accepted, loaded, twice)] == [3, 0, 0, 2]
+    assert "2 of 20 rows are refused, more than 5%" in doubted.err
+    assert accepted.out.endswith("would send 18 rows, about 4 s at 5 a second; nothing was sent\n")
+    assert loaded.out.endswith("would send 0 rows, about 0 s at 5 a second; nothing was sent\n")
+
+
+def test_a_dry_run_ends_with_the_summary_of_a_run(desk: Desk) -> None:
+    """The same keys as `send --json`, every state with what the run would begin with, within --limit."""
+    desk.write_sheet([*people(30), (people(1)[0][0], "again")])
+    desk.write_campaign(None)
+
+    summary = desk.run("send", "-n", "--json", "--limit", "10", desk.campaign).json
+
+    seconds = summary.pop("seconds")
+    assert seconds >= 0
+    assert summary == {
+        "v": 1,
+        "type": "summary",
+        "campaign": "reminders",
+        "exit_code": 0,
+        "states": dict.fromkeys(SHAPES, 0) | {"pending": 30, "skipped": 1},
+        "sent": 0,
+        "throttled": 0,
+        "dry_run": True,
+        "ready": 10,
+        "seconds_at_limit": 2.0,
+    }
+
+
+def test_a_dry_run_of_a_rehearsal_knows_which_ledger_it_would_have(desk: Desk) -> None:
+    """`--sandbox` starts afresh, so all would be sent again; with `--keep` nobody would."""
+    desk.write_sheet(people(2))
+    desk.write_campaign(None)
+    desk.run("send", "--sandbox", desk.campaign)
+
+    fresh = desk.run("send", "-n", "--json", "--sandbox", desk.campaign).json
+    kept = desk.run("send", "-n", "--json", "--sandbox", "--keep", desk.campaign).json
+
+    assert (fresh["ready"], kept["ready"]) == (2, 0)
+
+
 def test_limit_shows_and_records_an_agents_limit(desk: Desk) -> None:
     """A change can be recorded as of an earlier moment, so that nobody waits twice."""
     desk.write_sheet(people(1))

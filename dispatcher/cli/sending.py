@@ -2,7 +2,8 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +16,8 @@ from dispatcher.cli import words
 from dispatcher.cli.options import FILE, Duration, campaign_argument, is_terminal, local_date, print_json, print_lines
 from dispatcher.cli.settings import Settings, shared_options
 from dispatcher.cli.streams import unread_tolerated
-from dispatcher.errors import ExitCode, HiddenRowsError, UsageError
-from dispatcher.models import Campaign, Verdict
+from dispatcher.errors import ExitCode, HiddenRowsError, SheetError, UsageError
+from dispatcher.models import Campaign, State, Verdict
 
 if TYPE_CHECKING:  # the pipeline is heavy, and `--help` does not need it
     from dispatcher.cli.live import View
@@ -168,18 +169,62 @@ def _stopping_on_signals(stop: "StopSwitch") -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _dry_run(settings: Settings, campaigns: Sequence[Campaign], options: dict[str, Any]) -> int:
-    from dispatcher.pipeline import check_sheet
+def _dry_run(settings: Settings, campaigns: tuple[Campaign, ...], options: dict[str, Any]) -> int:
+    """Say what `send` would do: refuse what it refuses, else tell how many rows it would send."""
+    from dispatcher.pipeline import SendOrder
+    from dispatcher.pipeline.order import refuse_contradictions
 
     ledger_path = settings.ledger_path(campaigns, sandbox=options["sandbox"])
+    refuse_contradictions(
+        SendOrder(campaigns, ledger_path, api_key="", today=local_date(), recipients_path=options["recipients"])
+    )
+    is_fresh = options["sandbox"] and not options["keep"]  # a rehearsal starts its ledger afresh
+    code, left = ExitCode.OK, options["people_max"]
     for campaign in campaigns:
-        path = options["recipients"] or campaign.recipients_path
-        report = check_sheet(campaign, path, ledger_path=ledger_path, today=local_date())
-        if settings.json:
-            print_json(type="summary", campaign=campaign.name, exit_code=0, dry_run=True, ready=report.ready)
-        elif not settings.quiet:
-            print_lines(words.describe_check(report))
-    return ExitCode.OK
+        try:
+            due = _rehearse(settings, campaign, None if is_fresh else ledger_path, options, left)
+        except SheetError as error:
+            if len(campaigns) == 1:
+                raise
+            click.echo(f"warning: {campaign.name}: {error}", err=True)
+            code = ExitCode.SHEET_REFUSED
+        else:
+            left = None if left is None else left - due
+    return code
+
+
+def _rehearse(
+    settings: Settings, campaign: Campaign, ledger_path: Path | None, options: dict[str, Any], people_max: int | None
+) -> int:
+    """Tell what would become of one campaign; return how many of its rows would be sent."""
+    from dispatcher.pipeline import check_sheet
+
+    started_s = time.monotonic()
+    path = options["recipients"] or campaign.recipients_path
+    shown = words.PROBLEMS_SHOWN
+    report = check_sheet(campaign, path, ledger_path=ledger_path, today=local_date(), kept_max=shown)
+    is_doubted = report.doubt and not options["accept_refused"] and not report.is_loaded
+    if not settings.json and (is_doubted or not settings.quiet):
+        print_lines(words.describe_check(report))
+    if is_doubted:
+        raise SheetError(f"{path.name}: {report.doubt}")
+    due = report.ready if people_max is None else min(report.ready, people_max)
+    if settings.json:
+        print_json(
+            type="summary",
+            campaign=campaign.name,
+            exit_code=int(ExitCode.OK),
+            states={state: report.states[state] for state in State},
+            sent=0,
+            throttled=0,
+            seconds=round(time.monotonic() - started_s, 3),
+            dry_run=True,
+            ready=due,
+            seconds_at_limit=due / campaign.agent.limit,
+        )
+    elif not settings.quiet:
+        click.echo(words.describe_dry_run(report, due))
+    return due
 
 
 @click.command()

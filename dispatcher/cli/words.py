@@ -81,6 +81,12 @@ def _describe_findings(title: str, findings: "Findings") -> Iterator[str]:
         yield f"  ... and {findings.count - len(shown):,} more (--json shows all)"
 
 
+def describe_dry_run(report: "CheckReport", due: int) -> str:
+    """Return what `send` would do about the rows that are ready; ``due`` of them."""
+    limit = report.campaign.agent.limit
+    return f"would send {rows(due)}, about {format_duration(due / limit)} at {limit} a second; nothing was sent"
+
+
 def describe_plan(plan: "Plan") -> str:
     """Return what is about to happen to one campaign."""
     if not plan.due:

@@ -13,7 +13,7 @@ from dispatcher.ledger import Change
 from dispatcher.models import Campaign, Notice, Recipient, Refusal, State
 from dispatcher.pipeline.garbage import rare_collections
 from dispatcher.pipeline.outcomes import export_problems, refuse_input
-from dispatcher.pipeline.sheet import doubt_sheet, find_used_columns, open_sheet
+from dispatcher.pipeline.sheet import doubt_sheet, find_used_columns, fingerprint, open_sheet
 
 if TYPE_CHECKING:
     from dispatcher.loader import Sheet
@@ -59,6 +59,7 @@ class CheckReport:
         states: where the rows of the sheet would stand once it is loaded; together they are all rows.
         changes: the sheet against the ledger, in rows.
         withdrawn: waiting rows of the ledger that are gone from the sheet, and would be withdrawn.
+        is_loaded: whether the ledger holds this very sheet, so that ``send`` does not read it again.
     """
 
     campaign: Campaign
@@ -69,6 +70,7 @@ class CheckReport:
     states: Counter[State] = field(default_factory=Counter)
     changes: Counter[Change] = field(default_factory=Counter)
     withdrawn: int = 0
+    is_loaded: bool = False
 
     @property
     def rows(self) -> int:
@@ -96,7 +98,7 @@ def check_sheet(
     campaign: Campaign,
     path: Path,
     *,
-    ledger_path: Path,
+    ledger_path: Path | None,
     today: date,
     kept_max: int | None = None,
     problems_path: Path | None = None,
@@ -107,7 +109,7 @@ def check_sheet(
     Args:
         campaign: says how the sheet is to be read.
         path: the sheet.
-        ledger_path: where the ledger is, if there is one yet.
+        ledger_path: where the ledger is, if there is one yet; None to compare with nothing.
         today: what ``{today}`` stands for.
         kept_max: how many problems of each kind the report keeps; None for all.
         problems_path: where to write the rows that cannot be sent, with all their cells; None for nowhere.
@@ -123,6 +125,8 @@ def check_sheet(
     sheet = open_sheet(campaign, path, today)
     report = CheckReport(campaign, path, Findings(kept_max), Findings(kept_max), Findings(kept_max))
     with _reading(ledger_path) as connection:
+        if connection:
+            report.is_loaded = ledger.is_loaded(connection, campaign.name, fingerprint(campaign, path, today))
         problems = _find_problems(connection, sheet, report, on_rows)
         if problems_path:
             export_problems(problems, sheet.columns, problems_path)
@@ -132,9 +136,9 @@ def check_sheet(
 
 
 @contextmanager
-def _reading(ledger_path: Path) -> Iterator[ledger.Connection | None]:
+def _reading(ledger_path: Path | None) -> Iterator[ledger.Connection | None]:
     """Yield the ledger for reading, None where there is none yet."""
-    if not ledger_path.exists():
+    if ledger_path is None or not ledger_path.exists():
         yield None
         return
     with ledger.open_reader(ledger_path) as connection:

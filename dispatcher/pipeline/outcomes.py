@@ -9,7 +9,7 @@ from dispatcher.models import Campaign, Refusal, State
 from dispatcher.placeholders import fold
 
 
-def refuse_input(out: Path, campaign: Campaign, ledger_path: Path, sheet_path: Path) -> None:
+def refuse_input(out: Path, campaign: Campaign, ledger_path: Path | None, sheet_path: Path) -> None:
     """Refuse to write over what the campaign is made of, by whatever name or link it is called.
 
     Raises:
