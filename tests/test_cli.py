@@ -306,22 +306,6 @@ def test_limit_shows_and_records_an_agents_limit(desk: Desk) -> None:
     assert ahead.code == 2
 
 
-def test_init_drafts_a_campaign_that_check_completes(desk: Desk) -> None:
-    """The draft names the columns it found; check says what is still empty."""
-    sheet = desk.write_sheet(people(3), header=("Mobile", "Name"))
-
-    made = desk.run("init", sheet)
-    again = desk.run("init", sheet)
-    checked = desk.run("check", sheet.with_suffix(".toml"))
-
-    draft = sheet.with_suffix(".toml").read_text()
-    assert (made.code, again.code, checked.code) == (0, 2, 2)
-    assert 'to = "{Mobile}"' in draft
-    assert '"{Mobile}", "{Name}"' in draft
-    assert "agent.id" in checked.err
-    assert "template.name" in checked.err
-
-
 def test_the_sandbox_command_answers(desk: Desk, tmp_path: Path) -> None:
     """The stand-in on a port: a campaign pointed at it is served, the journal says what it saw."""
     desk.write_sheet(people(2))

@@ -6,6 +6,7 @@ import click
 
 from dispatcher.cli.options import FILE, print_json
 from dispatcher.cli.settings import Settings, shared_options
+from dispatcher.cli.words import printable
 from dispatcher.errors import ExitCode
 
 
@@ -19,9 +20,11 @@ def init(settings: Settings, file: Path, out: Path | None) -> int:
     from dispatcher.pipeline import draft_campaign
 
     path = out or file.with_suffix(".toml")
-    draft_campaign(file, path)
+    choice = draft_campaign(file, path)
     if settings.json:
-        print_json(file=str(path))
+        print_json(file=str(path), choice=choice)
     elif not settings.quiet:
+        if choice:
+            click.echo(printable(choice))
         click.echo(f"{path} written\nnext: fill in what is empty, then dispatcher check {path}")
     return ExitCode.OK

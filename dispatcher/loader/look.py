@@ -2,10 +2,12 @@
 
 import itertools
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dispatcher.errors import SheetError
+from dispatcher.loader.cells import tidy_text
 from dispatcher.loader.files import open_tables
 from dispatcher.loader.header import Header, name_columns
 from dispatcher.loader.phone_numbers import Number, read_number
@@ -16,6 +18,13 @@ from dispatcher.placeholders import parse_text
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _ROWS_LOOKED_AT = HEADER_SEARCH_ROWS + 20
 _INTERNATIONAL = RecipientRules(to=parse_text("{to}"), key=parse_text("{to}"))
+# What columns of phone numbers are called in the languages of the customers; "number" alone may be any number.
+_PHONE_WORD = re.compile(
+    r"(?i)phone|mobil|m[oó]vil|\bcell|celular|whats\s?app|handy|t[eé]l[eé]f|\btel\b|fone\b|portable|msisdn|\bgsm\b"
+)
+_NUMBER_WORD = re.compile(r"(?i)number|nummer|n[uú]mero|\bnr\b|\bno\b")
+_OPT_OUT_WORD = re.compile(r"(?i)\bopt(ed)?[\s_-]*out\b|unsubscribe|do[\s_-]*not[\s_-]*(contact|message|text)|\bdnc\b")
+_DIALLED_AT_HOME = re.compile(r"[(\d][\d\s()./-]{5,18}\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,30 +35,36 @@ class Look:
         sheet_name: the worksheet, None for a CSV file or where there is only one.
         header_row: the row that names the columns, as Excel shows it.
         columns: the columns as the sheet labels them.
-        number_column: the column that holds phone numbers with their country code.
+        number_column: the column that holds phone numbers.
+        is_national: whether most of them are without their country code.
         date_columns: columns that hold dates.
+        opt_out_columns: columns that seem to say who must not be messaged.
+        other_sheets: further worksheets that hold phone numbers as well.
     """
 
     sheet_name: str | None
     header_row: int
     columns: tuple[str, ...]
     number_column: str
+    is_national: bool
     date_columns: tuple[str, ...]
+    opt_out_columns: tuple[str, ...]
+    other_sheets: tuple[str, ...] = ()
 
 
 def look_at(path: Path) -> Look:
     """Find the header and the column of numbers in a recipients file.
 
     Raises:
-        SheetError: the file cannot be read, or no column of it holds phone numbers.
+        SheetError: the file cannot be read, or no column of it holds phone numbers below a header.
     """
     tables = [table for table in open_tables(path, SheetRules()) if table.is_visible]
     looks = [look for table in tables if (look := _look_at_table(table, is_only=len(tables) == 1))]
     if not looks:
-        raise SheetError(
-            f"{path.name}: no column holds phone numbers with their country code; write them as +12025550123"
-        )
-    return max(looks, key=lambda look: len(look.columns))
+        raise SheetError(f"{path.name}: no column below a header holds phone numbers; write them as +12025550123")
+    best = max(looks, key=lambda look: len(look.columns))
+    others = (look.sheet_name for look in looks if look is not best)
+    return replace(best, other_sheets=tuple(name for name in others if name))
 
 
 def _look_at_table(table: Table, *, is_only: bool) -> Look | None:
@@ -57,25 +72,96 @@ def _look_at_table(table: Table, *, is_only: bool) -> Look | None:
         rows = [row for row in itertools.islice(table.read_rows(), _ROWS_LOOKED_AT) if not row.is_blank]
     except SheetError:  # a CSV file read with the wrong delimiter
         return None
-    for above, row in itertools.pairwise(rows):
-        position = _find_number(row)
-        if position is not None and _find_number(above) is None:
-            return _describe(table, name_columns(above), row, position, is_only=is_only)
-    return None
+    first = _find_first_number(rows)
+    if not first:
+        return None
+    header = name_columns(max(rows[:first], key=_weigh_header))
+    data = [row for row in rows if row.number > header.row_number]
+    return _describe(table, header, data, is_only=is_only)
 
 
-def _find_number(row: Row) -> int | None:
-    found = (position for position, text in enumerate(row.texts) if _is_number(text))
-    return next(found, None)
+def _find_first_number(rows: Sequence[Row]) -> int:
+    """Return the first of the rows with a number in it, 0 for none; below "phone" short ones count as well."""
+    named: set[int] = set()
+    for index, row in enumerate(rows):
+        cells = list(enumerate(row.texts))
+        if any(_looks_like_a_number(text) for _, text in cells):
+            return index
+        if any(position in named and _is_dialled_at_home(text, 7) for position, text in cells):
+            return index
+        named.update(position for position, text in cells if _PHONE_WORD.search(text))
+    return 0
 
 
-def _is_number(text: str) -> bool:
+def _weigh_header(row: Row) -> tuple[bool, bool, int]:
+    """Return how much a row above the first number looks like the header; of equals the first one is it."""
+    filled = [text for text in row.texts if text.strip()]
+    return len(filled) > 1, any(map(_PHONE_WORD.search, filled)), len(filled)
+
+
+def _looks_like_a_number(text: str) -> bool:
+    return _is_international(text) or (text.strip().startswith(("0", "(")) and _is_dialled_at_home(text, 9))
+
+
+def _is_international(text: str) -> bool:
     return len(text) >= 10 and isinstance(read_number(text, _INTERNATIONAL), Number)
 
 
-def _describe(table: Table, header: Header, row: Row, position: int, *, is_only: bool) -> Look | None:
-    if position >= len(header.labels):
+def _is_dialled_at_home(text: str, digits_min: int) -> bool:
+    """Return whether a text looks like a number without its country code."""
+    text = text.strip()
+    count = sum(character.isdigit() for character in text)
+    return digits_min <= count <= 12 and bool(_DIALLED_AT_HOME.fullmatch(text)) and not _ISO_DATE.match(text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """One column of the rows looked at."""
+
+    label: str
+    texts: Sequence[str]
+
+    @property
+    def international(self) -> int:
+        """How many cells are numbers with their country code."""
+        return sum(map(_is_international, self.texts))
+
+    @property
+    def national(self) -> int:
+        """How many cells are numbers without it; seven digits are one only where the header says so."""
+        if _PHONE_WORD.search(self.label):
+            return sum(_is_dialled_at_home(text, 7) and not _is_international(text) for text in self.texts)
+        return sum(_looks_like_a_number(text) and not _is_international(text) for text in self.texts)
+
+    @property
+    def is_date(self) -> bool:
+        """Whether every cell that is not blank is a date."""
+        filled = [text for text in self.texts if text]
+        return bool(filled) and all(map(_ISO_DATE.match, filled))
+
+    @property
+    def weight(self) -> tuple[bool, int, bool, int]:
+        """How much it looks like the column of numbers: by its name, by the +, by the rest."""
+        plus = sum(text.strip(" '=\"").startswith("+") for text in self.texts)
+        count = self.international + self.national
+        return bool(_PHONE_WORD.search(self.label)), plus, bool(_NUMBER_WORD.search(self.label)), count
+
+
+def _describe(table: Table, header: Header, data: list[Row], *, is_only: bool) -> Look | None:
+    columns = [
+        _Column(label, [tidy_text(row.texts[position]).text for row in data if position < len(row.texts)])
+        for position, label in enumerate(header.labels)
+    ]
+    candidates = [column for column in columns if column.international + column.national]
+    if not candidates:
         return None
-    dates = tuple(label for label, text in zip(header.labels, row.texts, strict=False) if _ISO_DATE.match(text))
-    name = None if is_only else table.name
-    return Look(name, header.row_number, header.labels, header.labels[position], dates)
+    numbers = max(candidates, key=lambda column: column.weight)
+    return Look(
+        sheet_name=None if is_only else table.name,
+        header_row=header.row_number,
+        columns=header.labels,
+        number_column=numbers.label,
+        is_national=numbers.national > numbers.international,
+        date_columns=tuple(column.label for column in columns if column.is_date),
+        opt_out_columns=tuple(label for label in header.labels if _OPT_OUT_WORD.search(label)),
+    )

@@ -3,13 +3,23 @@
 import json
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dispatcher.errors import UsageError
 
+if TYPE_CHECKING:
+    from dispatcher.loader import Look
 
-def draft_campaign(sheet_path: Path, out: Path) -> None:
+_OPT_OUT_WORDS = ["yes", "y", "x", "true", "1"]
+
+
+def draft_campaign(sheet_path: Path, out: Path) -> str:
     """Write a commented campaign file for a sheet; ``check`` on it says what is still to be filled in.
+
+    Returns:
+        A sentence about a choice that was made, or an empty one.
 
     Raises:
         SheetError: the sheet cannot be read, or holds no phone numbers.
@@ -18,32 +28,7 @@ def draft_campaign(sheet_path: Path, out: Path) -> None:
     from dispatcher.loader import look_at  # heavy: only who reads a sheet pays for it
 
     look = look_at(sheet_path)
-    name = re.sub(r"[^a-z0-9]+", "-", sheet_path.stem.lower()).strip("-") or "campaign"
-    sheet = ["", "[sheet]", f"name = {_quote(look.sheet_name)}"] if look.sheet_name else []
-    lines = [
-        f"# Drafted from {sheet_path.name}. Fill in what is empty; `dispatcher check` says what is missing.",
-        f"name = {_quote(name)}",
-        f"recipients = {_quote(_relative(sheet_path, out))}   # relative to this file",
-        'status_url = ""   # an https URL of your own that receives the message statuses',
-        "",
-        "[agent]",
-        'id = ""                   # the 24 hex digits AI Studio shows for the agent',
-        'region = "eu"             # eu | us',
-        "sessions_per_second = 1   # the limit the vendor approved: 1, 3 or 5",
-        *sheet,
-        "",
-        "[recipient]",
-        f"to = {_quote(_placeholder(look.number_column))}",
-        'key = "{to}"              # one message per number, ever; "{to} {today}" makes it nightly',
-        "",
-        "[template]",
-        'namespace = ""            # as shown in the WhatsApp Business Account',
-        'name = ""                 # the approved template\'s name',
-        'locale = "en"',
-        f"# The columns of the sheet (header in row {look.header_row}), to be put in the template's order:",
-        f"#   {', '.join(_column(column, column in look.date_columns) for column in look.columns)}",
-        "body = []",
-    ]
+    lines = [*_draft_top(sheet_path, out), *_draft_sheet(look), *_draft_recipient(look), *_draft_template(look)]
     try:
         with out.open("x", encoding="utf-8") as file:
             file.write("\n".join(lines) + "\n")
@@ -51,10 +36,76 @@ def draft_campaign(sheet_path: Path, out: Path) -> None:
         raise UsageError(f"{out}: exists already and is left as it is; name another file") from None
     except OSError as error:
         raise UsageError(f"{out}: cannot be written: {error.strerror}") from None
+    return _describe_choice(look)
 
 
-def _relative(sheet_path: Path, out: Path) -> str:
-    return os.path.relpath(sheet_path.resolve(), out.resolve().parent)
+def _draft_top(sheet_path: Path, out: Path) -> Iterator[str]:
+    name = re.sub(r"[^a-z0-9]+", "-", sheet_path.stem.lower()).strip("-") or "campaign"
+    relative = os.path.relpath(sheet_path.resolve(), out.resolve().parent)
+    yield f"# Drafted from {_quote(sheet_path.name)}. Fill in what is empty; `dispatcher check` says what is missing."
+    yield f"name = {_quote(name)}"
+    yield f"recipients = {_quote(relative)}   # relative to this file"
+    yield 'status_url = ""   # an https URL of your own that receives the message statuses'
+    yield ""
+    yield "[agent]"
+    yield 'id = ""                   # the 24 hex digits AI Studio shows for the agent'
+    yield 'region = "eu"             # eu | us'
+    yield "sessions_per_second = 1   # the limit the vendor approved: 1, 3 or 5"
+
+
+def _draft_sheet(look: "Look") -> Iterator[str]:
+    if not look.sheet_name:
+        return
+    yield ""
+    yield "[sheet]"
+    choice = _describe_choice(look)
+    yield f"name = {_quote(look.sheet_name)}" + (f"   # {choice}" if choice else "")
+
+
+def _describe_choice(look: "Look") -> str:
+    if not look.other_sheets:
+        return ""
+    others = ", ".join(map(_quote, look.other_sheets))
+    return f"the sheet {_quote(look.sheet_name or '')} was chosen; there are phone numbers in {others} as well"
+
+
+def _draft_recipient(look: "Look") -> Iterator[str]:
+    yield ""
+    yield "[recipient]"
+    if _can_be_named(look.number_column):
+        yield f"to = {_quote(_placeholder(look.number_column))}"
+    else:
+        yield f'to = ""                    # rename the column {_quote(look.number_column)}: no : and no braces'
+    if look.is_national:
+        yield 'written_as = "national"    # without the country code; else "international"'
+        yield 'default_region = ""        # fill in: the country of the numbers, such as "GB"'
+    else:
+        yield 'written_as = "international"   # with the country code; "national" needs a default_region'
+    yield 'key = "{to}"               # one message per number, ever; "{to} {today}" makes it nightly'
+    words = json.dumps(_OPT_OUT_WORDS)
+    rules = [f"{_quote(column)} = {words}" for column in look.opt_out_columns if _can_be_named(column)]
+    if rules:
+        yield f"skip_if = {{ {', '.join(rules)} }}   # these words leave a row out: are they those of the sheet?"
+
+
+def _draft_template(look: "Look") -> Iterator[str]:
+    usable = [label for label in look.columns if _can_be_named(label)]
+    unusable = [_quote(label) for label in look.columns if not _can_be_named(label)]
+    yield ""
+    yield "[template]"
+    yield 'namespace = ""             # as shown in the WhatsApp Business Account'
+    yield 'name = ""                  # the approved template\'s name'
+    yield 'locale = "en"'
+    yield f"# The columns of the sheet (header in row {look.header_row}), to be put in the template's order:"
+    yield f"#   {', '.join(_column(label, label in look.date_columns) for label in usable)}"
+    if unusable:
+        yield f"# To use these as well, rename them, for a placeholder holds no : and no braces: {', '.join(unusable)}"
+    yield 'body = [""]                # one text for each placeholder of the template, or [] if it has none'
+
+
+def _can_be_named(label: str) -> bool:
+    """Return whether a placeholder can name a column; one with a colon or a brace in its header cannot be."""
+    return not any(character in label for character in ":{}")
 
 
 def _column(label: str, is_date: bool) -> str:
@@ -66,4 +117,5 @@ def _placeholder(label: str, form: str = "") -> str:
 
 
 def _quote(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    """Return a text as TOML writes it, which is as JSON does but for one character."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
