@@ -11,7 +11,7 @@ import pytest
 from dispatcher.pipeline import check_sheet
 from tests.loopback import Answer, Loopback
 from tests.program import API_KEY, REPOSITORY, Desk, people
-from tests.sheets import TODAY, make_campaign, write_csv
+from tests.sheets import TODAY, make_campaign, write_csv, write_xlsx
 
 HEAVY = ("pandas", "aiohttp", "openpyxl", "phonenumbers")
 SHAPES = {"pending", "sending", "accepted", "retryable", "failed", "in_doubt", "refused", "skipped", "withdrawn"}
@@ -104,6 +104,19 @@ def test_check_shows_the_first_problems_and_counts_the_others(desk: Desk) -> Non
     assert "  ... and 5 more (--json shows all)\n" in said
     assert len(checked["refused"]) == 25
     assert len((desk.folder / "problems.csv").read_text().splitlines()) == 26
+
+
+def test_check_says_which_sheet_of_a_workbook_it_read(desk: Desk) -> None:
+    """A workbook has several sheets, and a row number alone does not say where; a CSV has none."""
+    workbook = write_xlsx(desk.folder, [("Phone", "First name"), *people(1)], "people.xlsx")
+    desk.write_sheet(people(1))
+    desk.write_campaign(None)
+
+    said = desk.run("check", desk.campaign, workbook).out
+    sheets = [desk.run("check", "--json", desk.campaign, *file).json["sheet"] for file in ([workbook], [])]
+
+    assert said.startswith('reminders: people.xlsx, sheet "Sheet", 1 row\n')
+    assert sheets == ["Sheet", None]
 
 
 def test_check_keeps_no_cells_of_refused_rows(tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ def check(
         print_json(
             campaign=campaign.name,
             file=str(report.path),
+            sheet=report.sheet_name,
             rows=report.rows,
             ready=report.ready,
             refused=[_problem(refusal) for refusal in report.refused.kept],

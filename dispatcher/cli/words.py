@@ -53,7 +53,8 @@ def describe_problem(problem: Refusal | Notice) -> str:
 
 def describe_check(report: "CheckReport") -> Iterator[str]:
     """Yield what would happen to every row of a sheet."""
-    yield f"{report.campaign.name}: {report.path.name}, {rows(report.rows)}"
+    sheet = f', sheet "{report.sheet_name}"' if report.sheet_name else ""
+    yield printable(f"{report.campaign.name}: {report.path.name}{sheet}, {rows(report.rows)}")
     duration = format_duration(report.seconds_at_limit)
     yield f"  {report.ready:>7,} ready to send, {duration} at {report.campaign.agent.limit} a second"
     yield from (f"  {report.states[state]:>7,} {words}" for state, words in _NOT_READY.items() if report.states[state])

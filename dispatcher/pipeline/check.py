@@ -53,6 +53,7 @@ class CheckReport:
     """What would happen to every row of a sheet.
 
     Attributes:
+        sheet_name: the worksheet that was read, None for a CSV file.
         refused: rows with something wrong.
         skipped: rows left out on purpose.
         notices: what a person should know.
@@ -64,6 +65,7 @@ class CheckReport:
 
     campaign: Campaign
     path: Path
+    sheet_name: str | None
     refused: Findings
     skipped: Findings
     notices: Findings
@@ -123,7 +125,7 @@ def check_sheet(
     if problems_path:
         refuse_input(problems_path, campaign, ledger_path, path)
     sheet = open_sheet(campaign, path, today)
-    report = CheckReport(campaign, path, Findings(kept_max), Findings(kept_max), Findings(kept_max))
+    report = CheckReport(campaign, path, sheet.sheet_name, Findings(kept_max), Findings(kept_max), Findings(kept_max))
     with _reading(ledger_path) as connection:
         if connection:
             report.is_loaded = ledger.is_loaded(connection, campaign.name, fingerprint(campaign, path, today))
