@@ -150,6 +150,22 @@ def test_show_tells_the_story_by_row_and_by_number(desk: Desk) -> None:
     assert in_words.startswith("row 3, 12******001, accepted: HTTP 200\n")
 
 
+def test_show_tells_of_every_row_of_a_number(desk: Desk) -> None:
+    """One person may stand in several rows: the present sheet's first, the others beside it in the same shape."""
+    phone = people(1)[0][0]
+    desk.write_sheet([(phone, "Ana", "A"), (phone, "Ana", "B")], header=("Phone", "First name", "Ref"))
+    with Loopback() as server:
+        desk.write_campaign(server.endpoint, to='to = "{phone}"\nkey = "{to} {ref}"')
+        desk.run("send", desk.campaign)
+
+    shown = desk.run("show", "--json", desk.campaign, phone).json
+
+    (other,) = shown.pop("others")
+    assert (shown.pop("v"), shown["row"], other["row"]) == (1, 2, 3)
+    assert set(other) == set(shown)
+    assert [attempt["outcome"] for attempt in other["attempts"]] == ["accepted"]
+
+
 def test_show_says_when_there_is_no_such_row(desk: Desk) -> None:
     """A row that was never loaded is a usage error with the row in it."""
     desk.write_sheet(people(1))

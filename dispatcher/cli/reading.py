@@ -174,15 +174,17 @@ def show(settings: Settings, campaign_path: Path, row_or_number: str, sandbox: b
             (row, ledger.read_attempts(connection, row.id), ledger.read_events(connection, row.id)) for row in found
         ]
     if settings.json:
-        row, attempts, events = stories[0]
-        print_json(**_row_as_json(row), attempts=attempts, events=events)
+        first, *others = (_story_as_json(*story) for story in stories)
+        print_json(**first, others=others)
     else:
         for story in stories:
             click.echo(words.describe_row(*story))
     return ExitCode.OK
 
 
-def _row_as_json(row: ledger.RowRecord) -> dict[str, Any]:
+def _story_as_json(
+    row: ledger.RowRecord, attempts: list[dict[str, Any]], events: list[dict[str, Any]]
+) -> dict[str, Any]:
     return {
         "row": row.row_number,
         "key": row.key,
@@ -193,6 +195,8 @@ def _row_as_json(row: ledger.RowRecord) -> dict[str, Any]:
         "session_id": row.session_id,
         "not_before": row.not_before,
         "in_sheet": row.is_in_sheet,
+        "attempts": attempts,
+        "events": events,
     }
 
 
