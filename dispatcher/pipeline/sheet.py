@@ -39,8 +39,9 @@ def doubt_sheet(refused: int, rows: int) -> str:
     """Say why a sheet with so many refused rows is not trusted, or nothing."""
     if refused <= rows * REFUSED_MAX_SHARE:
         return ""
+    are = "is" if refused == 1 else "are"
     return (
-        f"{refused:,} of {rows:,} rows are refused, more than {REFUSED_MAX_SHARE:.0%}: is it the right file and "
+        f"{refused:,} of {rows:,} rows {are} refused, more than {REFUSED_MAX_SHARE:.0%}: is it the right file and "
         "column? `dispatcher check` lists them; --accept-refused sends the others"
     )
 
