@@ -37,6 +37,8 @@ _FILLS = {
 }
 _BATCH = 5_000
 _XLSX_ROWS_MAX = 1_048_575  # beside the header
+_CELL_MAX = 32_767  # characters; beyond them XlsxWriter leaves out the rest without a word
+_CUT = " [cut here: an Excel cell holds no more]"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _Line = Sequence[str | int]
 _WRAPPED = re.compile(r'="(?:[^"]|"")*"', re.DOTALL)
@@ -153,9 +155,12 @@ def _wrap(text: str) -> str:
     return '="' + text.replace('"', '""') + '"'
 
 
-def _keep_wrapped(value: object) -> object:
-    """Wrap once more what looks wrapped already, for reading takes one such wrapping off."""
-    return _wrap(value) if isinstance(value, str) and _WRAPPED.fullmatch(value) else value
+def _fit_into_cell(value: object) -> object:
+    """Wrap once more what looks wrapped already, for reading takes one wrapping off; cut what Excel cannot hold."""
+    if not isinstance(value, str):
+        return value
+    text = _wrap(value) if _WRAPPED.fullmatch(value) else value
+    return text if len(text) <= _CELL_MAX else text[: _CELL_MAX - len(_CUT)] + _CUT
 
 
 def _write_xlsx(path: Path, columns: Sequence[str], lines: Iterable[_Line], state_column: int | None) -> int:
@@ -176,7 +181,7 @@ def _write_xlsx(path: Path, columns: Sequence[str], lines: Iterable[_Line], stat
         for count, line in enumerate(lines, start=1):
             if count > _XLSX_ROWS_MAX:
                 raise UsageError(f"more than {_XLSX_ROWS_MAX:,} rows do not fit into an Excel sheet; write to a .csv")
-            sheet.write_row(count, 0, map(_keep_wrapped, line))
+            sheet.write_row(count, 0, map(_fit_into_cell, line))
         sheet.autofilter(0, 0, max(count, 1), len(columns) - 1)
         if state_column is not None:
             _colour_states(workbook, sheet, state_column, max(count, 1))

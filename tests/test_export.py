@@ -2,6 +2,7 @@
 
 import csv
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,66 @@ def test_a_sheet_with_a_column_of_our_name_can_be_sent_again(desk: Desk) -> None
     again = desk.run("check", "--sandbox", "--json", desk.campaign, out)
 
     assert (again.code, again.json["changes"]["already sent"]) == (0, 1)
+
+
+def test_a_cell_that_excel_cannot_hold_is_cut_with_a_mark(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Nothing is lost without a word, and nothing of XlsxWriter's is printed; a CSV holds it all."""
+    text = "x" * 40_000
+    for ending in ("xlsx", "csv"):
+        write_export(tmp_path / f"out.{ending}", ["a"], [row([text])])
+
+    sheet = openpyxl.load_workbook(tmp_path / "out.xlsx").active
+    assert sheet is not None
+    value = str(sheet["A2"].value)
+    assert (len(value), value[:9]) == (32_767, "x" * 9)
+    assert value.endswith("x [cut here: an Excel cell holds no more]")
+    assert text in (tmp_path / "out.csv").read_text()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_rows_that_do_not_fit_into_a_sheet_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Excel's own limit: rows beyond it would be missing without a word."""
+    monkeypatch.setattr("dispatcher.export._XLSX_ROWS_MAX", 2)
+
+    with pytest.raises(UsageError, match=r"more than 2 rows do not fit into an Excel sheet; write to a \.csv"):
+        write_export(tmp_path / "out.xlsx", ["a"], [row(["1"])] * 3)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_state_has_its_colour(tmp_path: Path) -> None:
+    """Green is done, yellow waits, red wants a person, grey is left out."""
+    out = tmp_path / "out.xlsx"
+
+    write_export(out, ["Phone"], [row(["1"], state=state) for state in State])
+
+    sheet = openpyxl.load_workbook(out).active
+    assert sheet is not None
+    (area,) = sheet.conditional_formatting
+    colours = {rule.formula[0].strip('"'): rule.dxf.fill.bgColor.rgb[2:] for rule in area.rules}
+    assert str(area.sqref) == f"B2:B{len(State) + 1}"
+    assert set(colours) == set(State)
+    assert {state for state, colour in colours.items() if colour == "C6EFCE"} == {State.ACCEPTED}
+    assert colours[State.FAILED] == colours[State.REFUSED] == "FFC7CE"
+    assert colours[State.PENDING] == colours[State.RETRYABLE] == "FFEB9C"
+    assert colours[State.SKIPPED] == colours[State.WITHDRAWN] == "D9D9D9"
+
+
+def test_times_are_local_for_people_and_iso_for_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A workbook shows the clock on the wall; a CSV has the offset as well."""
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    try:
+        for ending in ("xlsx", "csv"):
+            write_export(tmp_path / f"out.{ending}", ["a"], [row(["1"])])
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    sheet = openpyxl.load_workbook(tmp_path / "out.xlsx").active
+    assert sheet is not None
+    assert sheet["D2"].value == "2026-11-22 15:00:00"
+    assert ",2026-11-22T15:00:00+05:30," in (tmp_path / "out.csv").read_text()
 
 
 @pytest.mark.parametrize("name", ["out.txt", "out"], ids=["unknown ending", "no ending"])
