@@ -57,7 +57,7 @@ def describe_check(report: "CheckReport") -> Iterator[str]:
     yield printable(f"{report.campaign.name}: {report.path.name}{sheet}, {rows(report.rows)}")
     duration = format_duration(report.seconds_at_limit)
     yield f"  {report.ready:>7,} ready to send, {duration} at {report.campaign.agent.limit} a second"
-    yield from (f"  {report.states[state]:>7,} {words}" for state, words in _NOT_READY.items() if report.states[state])
+    yield from (f"  {report.states[state]:>7,} {said}" for state, said in _NOT_READY.items() if report.states[state])
     yield f"  {report.refused.count:>7,} refused"
     yield f"  {report.skipped.count:>7,} skipped"
     for title, findings in (("refused", report.refused), ("skipped", report.skipped), ("to know", report.notices)):

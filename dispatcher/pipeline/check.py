@@ -122,15 +122,16 @@ def check_sheet(
         LedgerError: there is a ledger and it cannot be read.
         UsageError: ``problems_path`` is a file the campaign is made of, or cannot be written.
     """
-    if problems_path:
-        refuse_input(problems_path, campaign, ledger_path, path)
     sheet = open_sheet(campaign, path, today)
     report = CheckReport(campaign, path, sheet.sheet_name, Findings(kept_max), Findings(kept_max), Findings(kept_max))
     with _reading(ledger_path) as connection:
-        if connection:
+        record = ledger.find_campaign(connection, campaign.name) if connection else None
+        if connection and record:
             report.is_loaded = ledger.is_loaded(connection, campaign.name, fingerprint(campaign, path, today))
-        problems = _find_problems(connection, sheet, report, on_rows)
+        problems = _find_problems(connection, record, sheet, report, on_rows)
         if problems_path:
+            loaded = [Path(record.sheet_path)] if record else []
+            refuse_input(problems_path, campaign, ledger_path, path, *loaded)
             export_problems(problems, sheet.columns, problems_path)
         else:
             deque(problems, maxlen=0)  # reads them all
@@ -148,10 +149,14 @@ def _reading(ledger_path: Path | None) -> Iterator[ledger.Connection | None]:
 
 
 def _find_problems(
-    connection: ledger.Connection | None, sheet: "Sheet", report: CheckReport, on_rows: Callable[[int], None]
+    connection: ledger.Connection | None,
+    record: ledger.CampaignRecord | None,
+    sheet: "Sheet",
+    report: CheckReport,
+    on_rows: Callable[[int], None],
 ) -> Iterator[Refusal]:
     """Fill in the report row by row; yield the rows that cannot be sent on the way."""
-    waiting = _find_waiting(connection, report.campaign.name)
+    waiting = _find_waiting(connection, record)
     for count, (row, change) in enumerate(_compare(connection, report.campaign, sheet), start=1):
         waiting.discard(row.key)
         _add(report, row, change)
@@ -164,9 +169,8 @@ def _find_problems(
     report.withdrawn = len(waiting)
 
 
-def _find_waiting(connection: ledger.Connection | None, name: str) -> set[str | None]:
+def _find_waiting(connection: ledger.Connection | None, record: ledger.CampaignRecord | None) -> set[str | None]:
     """Return the keys that a load would withdraw unless it sees them in the sheet."""
-    record = ledger.find_campaign(connection, name) if connection else None
     if connection is None or record is None:
         return set()
     # A row without a key is what its sheet said, no identity: nobody misses it.

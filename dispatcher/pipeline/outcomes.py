@@ -9,15 +9,16 @@ from dispatcher.models import Campaign, Refusal, State
 from dispatcher.placeholders import fold
 
 
-def refuse_input(out: Path, campaign: Campaign, ledger_path: Path | None, sheet_path: Path) -> None:
+def refuse_input(out: Path, campaign: Campaign, ledger_path: Path | None, *sheets: Path) -> None:
     """Refuse to write over what the campaign is made of, by whatever name or link it is called.
+
+    ``sheets`` are recipients files beside the campaign's own, such as the one that was loaded last.
 
     Raises:
         UsageError: ``out`` is such a file; says which.
     """
     inputs = [
-        (campaign.recipients_path, "the recipients file"),
-        (sheet_path, "the recipients file"),
+        *((sheet, "the recipients file") for sheet in (campaign.recipients_path, *sheets)),
         (campaign.recipient.suppress_path, "the list of numbers never to be messaged"),
         (campaign.path, "the campaign file"),
         (ledger_path, "the ledger"),
