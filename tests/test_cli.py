@@ -282,6 +282,23 @@ def test_a_dry_run_refuses_what_a_send_refuses(desk: Desk) -> None:
     assert loaded.out.endswith("would send 0 rows, about 0 s at 5 a second; nothing was sent\n")
 
 
+def test_a_dry_run_goes_on_after_a_sheet_it_refuses(desk: Desk) -> None:
+    """Of several campaigns one is in question: the others are told all the same, within one limit; exit 3."""
+    desk.write_sheet(people(3))
+    text = desk.write_campaign(None).read_text()
+    (desk.folder / "second.toml").write_text(text.replace('"reminders"', '"second"'))
+    (desk.folder / "third.toml").write_text(text.replace('"reminders"', '"third"').replace("people.csv", "none.csv"))
+    paths = [desk.campaign, desk.folder / "second.toml", desk.folder / "third.toml"]
+
+    ran = desk.run("send", "-n", "--json", "--limit", "4", *paths)
+
+    told = [json.loads(line) for line in ran.out.splitlines()]
+    assert ran.code == 3
+    assert [line["type"] for line in told] == ["summary", "summary", "warning"]
+    assert [line["ready"] for line in told[:2]] == [3, 1]
+    assert "none.csv" in told[2]["message"]
+
+
 def test_a_dry_run_ends_with_the_summary_of_a_run(desk: Desk) -> None:
     """The same keys as `send --json`, every state with what the run would begin with, within --limit."""
     desk.write_sheet([*people(30), (people(1)[0][0], "again")])

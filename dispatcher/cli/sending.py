@@ -186,7 +186,10 @@ def _dry_run(settings: Settings, campaigns: tuple[Campaign, ...], options: dict[
         except SheetError as error:
             if len(campaigns) == 1:
                 raise
-            click.echo(f"warning: {campaign.name}: {error}", err=True)
+            if settings.json:
+                print_json(type="warning", message=f"{campaign.name}: {error}")
+            else:
+                click.echo(f"warning: {campaign.name}: {error}", err=True)
             code = ExitCode.SHEET_REFUSED
         else:
             left = None if left is None else left - due
