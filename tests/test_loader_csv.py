@@ -100,11 +100,30 @@ def test_rows_swallowed_by_a_closed_quote_are_refused(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        'phone,name,city\n+12025550101,"Ana,Berlin\n+12025550102,Bo",Paris\n+12025550103,Ce,Rom\n',
+        'name,phone\n"Ana,+12025550101\nBo",+12025550102\nCe,+12025550103\n',
+        'phone;name;city\n612345678;"Ana;Berlin\n612345679;Bo";Paris\n',
+    ],
+    ids=["second-line", "first-line", "national"],
+)
+def test_a_quote_closed_in_the_middle_of_the_next_row_is_refused(tmp_path: Path, content: str) -> None:
+    """The row between would be missing although every row left has as many cells as the header."""
+    path = write_csv(tmp_path, content)
+
+    assert read_error(path) == (
+        'recipients.csv, row 2 (line 2 of the file): a quote (") opened here swallows rows below it; close or remove it'
+    )
+
+
 def test_an_address_of_several_lines_is_no_swallowed_row(tmp_path: Path) -> None:
     """Line breaks and commas within quotes are ordinary."""
-    path = write_csv(tmp_path, 'phone,name,address\n+12025550100,Ana,"1 Main St,\nSpringfield, IL"\n')
+    address = "1 Main St,\nSpringfield, IL, 62701-1234,\n+1 202 555 0100\nsince 4 May, 2026-12-31"
+    path = write_csv(tmp_path, f'phone,name,address,city,region,zip\n+12025550100,Ana,"{address}",,,\n')
 
-    assert read_recipient(path).values["address"] == "1 Main St, Springfield, IL"
+    assert read_recipient(path).values["address"] == address.replace("\n", " ")
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ _DELIMITERS = ",;\t|"
 _STATED_DELIMITERS = (*_DELIMITERS, ":", "^", "~")
 _MAX_FIRST_LINE = 1000
 _LIKE_A_PHONE = re.compile(r"\d[\d ().-]{5,}\d")
+# Nine digits at least without a plus: fewer are a date; five and four of them are an American postal code.
+_SURELY_A_PHONE = re.compile(r"(?!\d{5}-\d{4}$)(?:\+(?:[ ().-]*\d){7,15}|[ ().-]*(?:\d[ ().-]*){9,15})")
 
 
 def open_csv(path: Path, encoding: str | None) -> list[Table]:
@@ -71,16 +73,26 @@ def _read_rows(path: Path, encoding: str, delimiter: str, skipped_lines: int) ->
 
 
 def _holds_rows(cells: list[str], delimiter: str) -> bool:
-    """Return whether a cell has a line with a phone number and as many delimiters as a whole row.
+    """Return whether some cell of several lines holds pieces of other rows.
 
     That is what is left when a quote was not closed and a later one closed it; the people in between would
-    be missing without a word.
+    be missing without a word. A phone number on a line of its own belongs to an address.
     """
     return any(
-        line.count(delimiter) >= len(cells) - 1 > 0 and _LIKE_A_PHONE.search(line)
+        _is_piece_of_row(line, delimiter, len(cells))
         for cell in cells
-        for line in cell.splitlines()[1:]
+        if len(lines := cell.splitlines()) > 1
+        for line in lines
+        if delimiter in line
     )
+
+
+def _is_piece_of_row(line: str, delimiter: str, width: int) -> bool:
+    """Return whether a line has a cell that is a phone number, or is a whole row with one somewhere."""
+    pieces = line.split(delimiter)
+    if len(pieces) >= width > 1 and _LIKE_A_PHONE.search(line):
+        return True
+    return any(_SURELY_A_PHONE.fullmatch(piece.strip(" ='")) for piece in pieces)
 
 
 def _explain_csv_error(path: Path, error: csv.Error, row_number: int, line_number: int) -> SheetError:
