@@ -12,6 +12,7 @@ import xlsxwriter
 
 from tests.sheets import write_xlsx
 from tests.test_loader_excel import SHEET_PART, change_part
+from tests.test_loader_other import HEADER, row, text, write_ods
 
 MAX_KB = 300_000
 READ = """
@@ -110,3 +111,17 @@ def test_a_shared_text_without_end_is_refused(tmp_path: Path) -> None:
 
     assert output.startswith("recipients.xlsx: a text in its part xl/sharedStrings.xml is longer than the 32,767")
     assert peak_kb < MAX_KB
+
+
+@needs_proc
+def test_an_ods_that_unfolds_is_refused(tmp_path: Path) -> None:
+    """A row and a cell that repeat make ten million cells of 800 bytes; just below the limit they are read."""
+    many = row(text("x", 'table:number-columns-repeated="500"'), options='table:number-rows-repeated="20000"')
+    fewer = row(text("x", 'table:number-columns-repeated="500"'), options='table:number-rows-repeated="2999"')
+
+    output, peak_kb = read_apart(write_ods(tmp_path, HEADER, many))
+    output_below, peak_below_kb = read_apart(write_ods(tmp_path, HEADER, fewer))
+
+    assert output.startswith("recipients.ods: its rows and columns repeat to more than 1,500,000 cells")
+    assert output_below == "2999 rows"
+    assert max(peak_kb, peak_below_kb) < MAX_KB

@@ -1,12 +1,14 @@
 """Looks at a workbook as the ZIP archive it is, before any of it is parsed."""
 
 import re
+import struct
 import xml.etree.ElementTree as ET
 import zipfile
 import zlib
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from xml.parsers import expat
 
 from defusedxml import DefusedXmlException  # type: ignore[import-untyped]  # ships no types
 from openpyxl.utils import range_boundaries
@@ -34,9 +36,9 @@ _DECLARATION = re.compile(rb"<!(?:DOCTYPE|ENTITY)")
 
 # What openpyxl and the libraries below it raise when they meet a file nobody's Excel has written.
 UNREADABLE = (
-    zipfile.BadZipFile, zlib.error, DefusedXmlException, ET.ParseError, OSError, EOFError, MemoryError,
-    NotImplementedError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError,
-    AssertionError,
+    zipfile.BadZipFile, zlib.error, struct.error, DefusedXmlException, ET.ParseError, expat.ExpatError, OSError,
+    EOFError, MemoryError, NotImplementedError, ValueError, TypeError, LookupError, AttributeError,
+    ArithmeticError, RuntimeError, AssertionError,
 )  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 """Reads .xls, .ods and .xlsb through python-calamine, which says less about cells than openpyxl does.
 
-It gives an error such as ``#N/A`` as an empty cell, and does not tell hidden rows. So a sheet in which rows
-are hidden, or may be, is read only when the campaign includes them.
+It gives an error such as ``#N/A`` as an empty cell or 0, so a file with one is refused. It does not tell hidden
+rows, so a sheet in which rows are hidden, or may be, is read only when the campaign includes them. And it keeps
+a whole sheet at once, with every empty or repeated cell.
 """
 
 import re
@@ -16,55 +17,59 @@ from python_calamine import CalamineWorkbook, SheetVisibleEnum
 
 from dispatcher.errors import SheetError
 from dispatcher.loader.archive import UNREADABLE, check_archive, explain_unreadable
+from dispatcher.loader.binary_cells import find_error, read_xls_cells, read_xlsb_cells
 from dispatcher.loader.excel_cells import CellText, read_bool, read_moment, read_number_cell, read_text
-from dispatcher.loader.rows import Row, SheetScan, Table
-from dispatcher.models import Notice, SheetRules
+from dispatcher.loader.ods_content import scan_content
+from dispatcher.loader.rows import Row, Table
+from dispatcher.models import SheetRules
 
 Result = TypeVar("Result")
 
 _ODS_DURATION = re.compile(r"PT(\d+)H(\d+)M(\d+)S")
-_HIDDEN_ROW = re.compile(rb"<table:table-row\s[^>]*table:visibility=\"(?:collapse|filter)\"")
-_ERRORS_ARE_BLANK = Notice(
-    "errors such as #N/A cannot be seen in this format and count as empty cells; an .xlsx shows them"
-)
 
 
 def open_other(path: Path, rules: SheetRules) -> list[Table]:
     """Return a table for every sheet, in the workbook's order.
 
     Raises:
-        SheetError: the file cannot be read, or it may hide rows and the campaign does not include them.
+        SheetError: the file cannot be read, shows an error somewhere, or may hide rows and the campaign does
+            not include them.
     """
-    if path.suffix.lower() != ".xls":
-        check_archive(path)
-    if rules.hidden_rows != "include":
-        _refuse_hidden_rows(path)
+    error_cell, hidden = _guard(path, partial(_look_through, path))
+    if error_cell:
+        raise SheetError(
+            f"{path.name}: the cell {error_cell} shows an error such as #N/A, and errors are read only from .xlsx;"
+            " correct the cell, or save the file as .xlsx"
+        )
+    if hidden and rules.hidden_rows != "include":
+        raise SheetError(
+            f"{path.name}: {hidden}; save the file as .xlsx, or send to every row with"
+            ' [sheet] hidden_rows = "include" in the campaign file'
+        )
     workbook = _guard(path, partial(CalamineWorkbook.from_path, str(path)))
     return [
         Table(
             sheet.name,
             partial(_read_rows, path, workbook, sheet.name),
             is_visible=sheet.visible == SheetVisibleEnum.Visible,
-            scan=SheetScan,
-            notices=(_ERRORS_ARE_BLANK,),
         )
         for sheet in workbook.sheets_metadata
     ]
 
 
-def _refuse_hidden_rows(path: Path) -> None:
+def _look_through(path: Path) -> tuple[str, str]:
+    """Return the first cell with an error, and why a decision on hidden rows is needed; either may be empty."""
     kind = path.suffix.lower()
-    if kind == ".ods":
-        with zipfile.ZipFile(path) as archive:
-            if not _HIDDEN_ROW.search(archive.read("content.xml")):
-                return
-        reason = "rows are hidden by a filter or by hand, and which ones is read only from .xlsx"
-    else:
-        reason = f"whether rows are hidden by a filter cannot be read from {kind}"
-    raise SheetError(
-        f"{path.name}: {reason}; save the file as .xlsx, or send to every row with"
-        ' [sheet] hidden_rows = "include" in the campaign file'
-    )
+    unknown = f"whether rows are hidden by a filter cannot be read from {kind}"
+    if kind == ".xls":
+        return find_error(read_xls_cells(path)), unknown
+    check_archive(path)
+    with zipfile.ZipFile(path) as archive:
+        if kind == ".xlsb":
+            return find_error(read_xlsb_cells(archive)), unknown
+        content = scan_content(archive)
+    hidden = "rows are hidden by a filter or by hand, and which ones is read only from .xlsx"
+    return content.error_cell, hidden if content.hides_rows else ""
 
 
 def _guard(path: Path, work: Callable[[], Result]) -> Result:

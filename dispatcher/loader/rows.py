@@ -10,6 +10,7 @@ from dispatcher.models import Notice
 HEADER_SEARCH_ROWS = 20
 MAX_COLUMNS = 500
 MAX_ROWS = 1_048_576  # what one Excel sheet can hold
+MAX_CELLS = 1_500_000  # calamine keeps all of a sheet at once, 130 bytes for each cell
 
 
 class Note(NamedTuple):
