@@ -1,5 +1,6 @@
 """The loader and workbooks: cells, sheets and archives, each fixture made by a real writer."""
 
+import re
 import shutil
 import subprocess
 import zipfile
@@ -121,6 +122,38 @@ def test_cells_that_cannot_be_used_are_refused(tmp_path: Path, value: Any, numbe
     refusal = read_refusal(path)
 
     assert (refusal.row_number, refusal.column, refusal.reason) == (2, "name", reason)
+
+
+def write_formula(folder: Path, value: Any) -> Path:
+    """Write a formula with XlsxWriter, which calculates nothing: ``value`` stands for its result."""
+    path = folder / "recipients.xlsx"
+    workbook = xlsxwriter.Workbook(path)
+    sheet = workbook.add_worksheet()
+    sheet.write_row(0, 0, ["phone", "name"])
+    sheet.write(1, 0, PHONE)
+    sheet.write_formula(1, 1, "=LOWER(A2)", value=value)
+    workbook.close()
+    return path
+
+
+def test_a_formula_that_awaits_its_calculation_is_refused(tmp_path: Path) -> None:
+    """XlsxWriter writes 0 for every result it was not told; nobody is greeted with it."""
+    path = write_formula(tmp_path, 0)
+
+    assert read_refusal(path).reason == UNCALCULATED
+    assert read_recipient(path, body=["{phone}"]).to == "12025550100"
+
+
+def test_a_result_of_zero_in_a_calculated_workbook_is_read(tmp_path: Path) -> None:
+    """Excel and others say nothing of a calculation still to come, or write the result."""
+    other = read_recipient(write_formula(tmp_path, "ana"))
+    path = write_formula(tmp_path, 0)
+    change_part(path, "xl/workbook.xml", lambda xml: xml.replace(b' fullCalcOnLoad="1"', b""))
+    calculated = read_recipient(path)
+    change_part(path, "xl/workbook.xml", lambda xml: re.sub(rb"<calcPr[^>]*/>", b"", xml))
+    unsaid = read_recipient(path)
+
+    assert [row.values["name"] for row in (other, calculated, unsaid)] == ["ana", "0", "0"]
 
 
 def test_faults_in_columns_that_are_not_used_do_not_matter(tmp_path: Path) -> None:

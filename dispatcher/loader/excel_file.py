@@ -10,6 +10,7 @@ worksheet alone goes through the interpreter's own parser, which takes a quarter
 by then read its beginning, where a document type must stand, through defusedxml as well.)
 """
 
+import re
 import warnings
 import weakref
 import xml.etree.ElementTree as ET
@@ -22,6 +23,7 @@ import openpyxl
 from openpyxl.styles.numbers import BUILTIN_FORMATS
 from openpyxl.utils import column_index_from_string
 from openpyxl.utils.datetime import from_excel, from_ISO8601
+from openpyxl.workbook.properties import CalcProperties
 from openpyxl.worksheet._reader import FORMULA_TAG, INLINE_STRING, ROW_TAG, VALUE_TAG, WorkSheetParser
 from openpyxl.xml.functions import iterparse as defused_iterparse
 
@@ -40,6 +42,7 @@ from dispatcher.loader.excel_strings import WorkbookReader, read_rich_text
 from dispatcher.loader.rows import MAX_COLUMNS, MAX_ROWS, NO_FAULTS, NO_NOTES, Note, Row, SheetScan, Table
 
 _MAX_CACHED = 10_000  # the same names, days and times come again and again
+_AWAITS_CALCULATION = re.compile(rb"fullCalcOnLoad\s*=\s*[\"'](?:1|true)")
 FIRST_CUSTOM_FORMAT = 164  # ECMA-376, 18.8.30: smaller identifiers are built in
 
 
@@ -57,6 +60,7 @@ class _SheetParser(WorkSheetParser):
             date_formats=workbook._date_formats,
             timedelta_formats=workbook._timedelta_formats,
         )
+        self._awaits_calculation = bool(workbook.calculation.fullCalcOnLoad)
         self._iterate = ET.iterparse if is_free_of_entities else defused_iterparse
         self._read_shared = lru_cache(_MAX_CACHED)(lambda index: read_text(shared_strings[index]))
         self._read_number = lru_cache(_MAX_CACHED)(self._read_number_uncached)
@@ -102,6 +106,8 @@ class _SheetParser(WorkSheetParser):
         if kind == "s":
             return self._read_shared(int(value))
         if kind == "n":
+            if value == "0" and self._awaits_calculation and cell.find(FORMULA_TAG) is not None:
+                return UNCALCULATED  # XlsxWriter puts 0 where a result belongs
             return self._read_number(value, int(cell.get("s", 0)))
         if kind == "b":
             return read_bool(value not in ("0", "false"))
@@ -176,12 +182,19 @@ def open_excel(path: Path) -> list[Table]:
             reader = WorkbookReader(file, read_only=True, data_only=True, keep_links=False)
             reader.read()
         workbook = reader.wb
+        workbook.calculation = _read_calculation(reader)
         tables = [_make_table(path, workbook, sheet) for sheet in workbook.worksheets]
     except UNREADABLE as error:
         file.close()
         raise explain_unreadable(path, error) from error
     weakref.finalize(workbook, file.close)
     return tables
+
+
+def _read_calculation(reader: WorkbookReader) -> CalcProperties:
+    """Return whether results are still to be calculated; openpyxl assumes so where the file says nothing."""
+    content = reader.archive.read(reader.parser.workbook_part_name)
+    return CalcProperties(fullCalcOnLoad=_AWAITS_CALCULATION.search(content) is not None)
 
 
 def _make_table(path: Path, workbook: Any, sheet: Any) -> Table:
