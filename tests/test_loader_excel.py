@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import zipfile
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -302,6 +303,19 @@ def test_hidden_rows_stop_everything_until_somebody_decides(tmp_path: Path) -> N
         "recipients.xlsx: 2 row(s) are hidden by a filter or by hand (3, 4). Show them in Excel, or decide in"
         ' the campaign file: [sheet] hidden_rows = "skip" leaves them out, "include" sends to them too'
     )
+
+
+@pytest.mark.parametrize(("height", "row_numbers"), [("0", [3]), ("0.0", [3]), ("0.00", [3]), ("0.75", []), ("10", [])])
+def test_rows_without_height_are_hidden(tmp_path: Path, height: str, row_numbers: list[int]) -> None:
+    """A row that was drawn together until nothing of it is seen counts as hidden, however 0 is written."""
+    path = write_xlsx(tmp_path, [["phone", "name"], [PHONE, "Ana"], ["+12025550101", "Bob"]])
+    change_part(path, SHEET_PART, lambda xml: xml.replace(b'<row r="3"', f'<row r="3" ht="{height}"'.encode()))
+
+    rows = read_all(path, sheet=SheetRules(hidden_rows="skip"))
+
+    assert [row.row_number for row in rows if isinstance(row, Refusal)] == row_numbers
+    with pytest.raises(HiddenRowsError) if row_numbers else nullcontext():
+        read(path)
 
 
 def test_hidden_rows_can_be_skipped_or_included(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ _MAX_MERGED = 10_000
 _MAX_TEXT_BYTES = 250_000  # Excel's 32,767 characters of a cell, each written as a reference such as &#8364;
 _MAX_ROW_BYTES = 5 * 1000**2
 _BLOCK_BYTES = 1 << 20
-_HIDDEN_ROW = re.compile(rb"<(?:\w+:)?row\s[^>]*(?:hidden\s*=\s*[\"'](?:1|true)|\sht\s*=\s*[\"']0[\"'])")
+_HIDDEN_ROW = re.compile(rb"<(?:\w+:)?row\s[^>]*(?:hidden\s*=\s*[\"'](?:1|true)|\sht\s*=\s*[\"'][0.]+[\"'])")
 _MERGED = re.compile(rb"<(?:\w+:)?mergeCell\s[^>]*ref\s*=\s*[\"']([A-Z]{1,3}\d{1,7}:[A-Z]{1,3}\d{1,7})[\"']")
 # In any other encoding a document type could be spelt in bytes nobody looks for.
 _UTF_8_START = re.compile(

@@ -90,7 +90,7 @@ class _SheetParser(WorkSheetParser):
                 faults[position] = fault
             if note:
                 notes[position] = note
-        hidden = element.get("hidden") in ("1", "true") or element.get("ht") == "0"
+        hidden = element.get("hidden") in ("1", "true") or not element.get("ht", "1").strip("0.")
         return Row(self.row_counter, texts, faults or NO_FAULTS, notes or NO_NOTES, hidden)
 
     def _count_row(self, number: int) -> None:
