@@ -214,6 +214,7 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None
         ("03-12-2026 2:30 pm", "2026-12-03 14:30", "day_first"),
         ("46359", "2026-12-03", None),
         ("46359.604166667", "2026-12-03 14:30", None),
+        ("46359.9999999", "2026-12-04", None),
         ("9:30", "09:30", None),
         ("2:30 PM", "14:30", None),
         ("12:05 a.m.", "00:05", None),

@@ -75,6 +75,8 @@ OUTSIDE_CALENDAR = "the cell is formatted as a date but lies outside Excel's cal
         (date(2026, 12, 3), "[$-407]d. mmmm yyyy", "2026-12-03"),
         (time(14, 30), "hh:mm", "14:30"),
         (0.6041666666666666, "hh:mm", "14:30"),
+        (0, '"at" h:mm AM/PM', "00:00"),
+        (46358.9999999, "dd/mm/yyyy", "2026-12-03"),
         (timedelta(hours=26, minutes=30), "[h]:mm", "26:30"),
         (46359, "General", "46359"),
         (True, "General", "TRUE"),
@@ -112,9 +114,14 @@ def test_cells_become_the_text_people_see(tmp_path: Path, value: Any, number_for
         (919876543210123456, "General", DIGITS_LOST),
         (-5, "dd/mm/yyyy", OUTSIDE_CALENDAR),
         (9999999, "dd/mm/yyyy", OUTSIDE_CALENDAR),
+        (0, "dd/mm/yyyy", OUTSIDE_CALENDAR),
+        (0.5, "mmm", OUTSIDE_CALENDAR),
+        (0.5, "[$-409]d/m/yyyy h:mm AM/PM", OUTSIDE_CALENDAR),
+        (60, "dd/mm/yyyy", OUTSIDE_CALENDAR),
         (None, "General", "the cell is empty, and the message needs it: fill it in"),
     ],
-    ids=["n/a", "ref", "uncalculated", "digits-lost", "negative-date", "late-date", "blank"],
+    ids=["n/a", "ref", "uncalculated", "digits-lost", "negative-date", "late-date", "no-date",
+         "no-month", "no-day", "leap-day-of-1900", "blank"],
 )  # fmt: skip
 def test_cells_that_cannot_be_used_are_refused(tmp_path: Path, value: Any, number_format: str, reason: str) -> None:
     """A failed lookup or a damaged number is named with its row and column, and never sent."""
@@ -226,15 +233,18 @@ def test_what_excel_shows_otherwise_is_said_once_per_column(
 
 
 def test_dates_count_from_the_epoch_of_the_workbook(tmp_path: Path) -> None:
-    """Old Mac workbooks count days from 1904."""
+    """Old Mac workbooks count days from 1904, whether a cell is formatted as a date or has lost its format."""
     workbook = openpyxl.Workbook()
     workbook.epoch = MAC_EPOCH
     assert workbook.active is not None
     workbook.active.append(["phone", "name"])
     workbook.active.append([PHONE, at()])
+    workbook.active.append(["+12025550101", 44925])
     workbook.save(tmp_path / "recipients.xlsx")
 
-    assert read_recipient(tmp_path / "recipients.xlsx").values["name"] == "2026-12-31"
+    rows = read_all(tmp_path / "recipients.xlsx", body=["{name:%d %B}"])
+
+    assert [row.values["name"] for row in rows] == ["2026-12-31", "2026-12-31"]
 
 
 def test_numbers_beside_blanks_and_texts_are_read_alike(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ _SERIAL = re.compile(r"(?P<days>[2-7]\d{4})(?:\.(?P<fraction>\d+))?")
 _FRACTION = re.compile(r"0\.\d+")
 _NUMERIC = re.compile(r"(\d{1,4})\s*([./-])\s*(\d{1,2})\s*\2\s*(\d{1,4})(?:,?\s+(?P<time>.+))?")
 _TIME = re.compile(r"(?i)(\d{1,2})[:.](\d\d)(?::(\d\d))?\s*([ap])?\.?(?:m\.?)?")
-_EPOCH = date(1899, 12, 30)
+_EPOCH, _EPOCH_OF_1904 = date(1899, 12, 30), date(1904, 1, 1)
 
 
 class DateText(NamedTuple):
@@ -45,19 +45,20 @@ def is_iso(text: str) -> bool:
     return True
 
 
-def read_date(text: str, *, day_first: bool | None = None) -> DateText:
+def read_date(text: str, *, day_first: bool | None = None, from_1904: bool = False) -> DateText:
     """Read ``text`` as a date or time of day; ISO texts, which date cells have, stay as they are.
 
     A date such as 03/12/2026 can be read in two ways, and is a fault unless ``day_first`` decides.
-    Serial numbers are Excel dates whose cells lost their format (20000 is in 1954, 80000 in 2119).
+    Serial numbers are Excel dates whose cells lost their format (20000 is in 1954, 80000 in 2119); old Mac
+    workbooks count them ``from_1904``.
     """
     if is_iso(text):
         return DateText(text)
     serial = _SERIAL.fullmatch(text)
     if serial:
-        return _read_serial(text, float(text))
+        return _read_serial(text, _EPOCH_OF_1904 if from_1904 else _EPOCH)
     if _FRACTION.fullmatch(text):
-        moment = _time_of(float(text))
+        moment = _time_of(min(round(float(text) * 86400), 86399))
         return DateText(moment, Note(f"the number {text} was read as {moment}"))
     numeric = _NUMERIC.fullmatch(text)
     if numeric:
@@ -68,15 +69,15 @@ def read_date(text: str, *, day_first: bool | None = None) -> DateText:
     return DateText(text, fault="is no date or time that can be read: write it as 2026-12-31 or 14:30")
 
 
-def _read_serial(text: str, value: float) -> DateText:
-    day = (_EPOCH + timedelta(days=int(value))).isoformat()
-    if value != int(value):
-        day += " " + _time_of(value % 1)
-    return DateText(day, Note(f"the number {text} was read as the date {day}"))
+def _read_serial(text: str, epoch: date) -> DateText:
+    days, seconds = divmod(round(float(text) * 86400), 86400)
+    iso = (epoch + timedelta(days=days)).isoformat()
+    if seconds:
+        iso += " " + _time_of(seconds)
+    return DateText(iso, Note(f"the number {text} was read as the date {iso}"))
 
 
-def _time_of(fraction: float) -> str:
-    seconds = min(round(fraction * 86400), 86399)
+def _time_of(seconds: int) -> str:
     return format_time(time(seconds // 3600, seconds // 60 % 60, seconds % 60))
 
 

@@ -100,7 +100,7 @@ class Drafter:
                 self._keep(draft, key, tidy.note, tidy.fault)
 
     def _read_date(self, draft: Draft, key: str) -> None:
-        moment = read_date(draft.values[key], day_first=self._day_first)
+        moment = read_date(draft.values[key], day_first=self._day_first, from_1904=draft.row.from_1904)
         draft.values[key] = moment.text
         self._keep(draft, key, moment.note, moment.fault)
 

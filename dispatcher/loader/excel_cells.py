@@ -11,6 +11,7 @@ _MAX_EXACT = 10**15  # Excel keeps 15 digits
 _CURRENCY = re.compile(r"\[\$|[$€£¥₹]")
 _ZEROS = re.compile(r"0{2,20}")
 _LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.')
+_BRACKETED = re.compile(r"\[[^\]]*\]")
 _ESCAPED = re.compile(r"_x00(0[9ADad]|5[Ff])_")
 
 
@@ -78,6 +79,18 @@ def _describe_format(number_format: str, text: str) -> Note | None:
     if _CURRENCY.search(number_format):
         return Note(f"Excel shows an amount of money; {text} is what will be sent", once=True)
     return None
+
+
+def is_in_calendar(serial: float, date_format: str) -> bool:
+    """Return whether ``serial``, from 0, is a moment that exists.
+
+    Below 1 it is a time of day, if the format shows nothing but times; else Excel shows a day 0. On day 60
+    Excel shows 29 February 1900.
+    """
+    if serial >= 1:
+        return not 60 <= serial < 61
+    shown = _BRACKETED.sub("", _LITERAL.sub("", date_format)).lower()
+    return ("h" in shown or "s" in shown) and "d" not in shown and "y" not in shown
 
 
 def read_moment(value: datetime | date | time | timedelta) -> CellText:

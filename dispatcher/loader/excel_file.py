@@ -22,7 +22,7 @@ from typing import IO, Any
 import openpyxl
 from openpyxl.styles.numbers import BUILTIN_FORMATS
 from openpyxl.utils import column_index_from_string
-from openpyxl.utils.datetime import from_excel, from_ISO8601
+from openpyxl.utils.datetime import MAC_EPOCH, from_excel, from_ISO8601
 from openpyxl.workbook.properties import CalcProperties
 from openpyxl.worksheet._reader import FORMULA_TAG, INLINE_STRING, ROW_TAG, VALUE_TAG, WorkSheetParser
 from openpyxl.xml.functions import iterparse as defused_iterparse
@@ -32,6 +32,7 @@ from dispatcher.loader.archive import UNREADABLE, check_archive, explain_unreada
 from dispatcher.loader.excel_cells import (
     UNCALCULATED,
     CellText,
+    is_in_calendar,
     read_bool,
     read_error,
     read_moment,
@@ -60,6 +61,7 @@ class _SheetParser(WorkSheetParser):
             date_formats=workbook._date_formats,
             timedelta_formats=workbook._timedelta_formats,
         )
+        self._from_1904 = workbook.epoch == MAC_EPOCH
         self._awaits_calculation = bool(workbook.calculation.fullCalcOnLoad)
         self._iterate = ET.iterparse if is_free_of_entities else defused_iterparse
         self._read_shared = lru_cache(_MAX_CACHED)(lambda index: read_text(shared_strings[index]))
@@ -91,7 +93,7 @@ class _SheetParser(WorkSheetParser):
             if note:
                 notes[position] = note
         hidden = element.get("hidden") in ("1", "true") or not element.get("ht", "1").strip("0.")
-        return Row(self.row_counter, texts, faults or NO_FAULTS, notes or NO_NOTES, hidden)
+        return Row(self.row_counter, texts, faults or NO_FAULTS, notes or NO_NOTES, hidden, self._from_1904)
 
     def _count_row(self, number: int) -> None:
         if not self.row_counter < number <= MAX_ROWS:
@@ -129,10 +131,11 @@ class _SheetParser(WorkSheetParser):
         value = float(digits) if "." in digits or "e" in digits.lower() else int(digits)
         if style not in self.date_formats:
             return read_number_cell(value, self._format_of(style) if style else "General")
+        is_duration = style in self.timedelta_formats
         try:
-            if value < 0:
+            if value < 0 or not (is_duration or is_in_calendar(value, self._format_of(style))):
                 raise ValueError
-            return read_moment(from_excel(value, self.epoch, timedelta=style in self.timedelta_formats))
+            return read_moment(from_excel(value, self.epoch, timedelta=is_duration))
         except (OverflowError, ValueError):
             return CellText(digits, "is formatted as a date but lies outside Excel's calendar: correct it")
 

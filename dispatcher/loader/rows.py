@@ -33,6 +33,7 @@ class Row(NamedTuple):
         faults: why a cell cannot be used, by its position from 0.
         notes: what a person should know about a cell, by its position from 0.
         hidden: whether Excel hides the row, by hand or by a filter.
+        from_1904: whether the workbook counts days from 1904, as old Macs did.
     """
 
     number: int
@@ -40,6 +41,7 @@ class Row(NamedTuple):
     faults: Mapping[int, str] = NO_FAULTS
     notes: Mapping[int, Note] = NO_NOTES
     hidden: bool = False
+    from_1904: bool = False
 
     @property
     def is_blank(self) -> bool:
