@@ -40,6 +40,46 @@ def test_a_stated_encoding_decides(tmp_path: Path, encoding: str, name: str) -> 
     assert recipient.values["name"] == name
 
 
+@pytest.mark.parametrize(
+    ("content", "stated", "found"),
+    [
+        ("José".encode(), "cp1252", "UTF-8"),
+        ("\ufeffAna".encode(), "latin-1", "UTF-8"),
+        ("\ufeffAna".encode("utf-16-le"), "cp1250", "UTF-16"),
+    ],
+    ids=["letters", "mark", "utf-16"],
+)
+def test_a_stated_encoding_that_is_surely_wrong_is_refused(
+    tmp_path: Path, content: bytes, stated: str, found: str
+) -> None:
+    """A file saved as UTF-8 for a campaign that says cp1252 would greet José as JosÃ©."""
+    path = write_bytes(tmp_path, content + b",phone,name\n+12025550100,Ana,Ana\n")
+
+    assert read_error(path, sheet=SheetRules(encoding=stated)) == (
+        f'recipients.csv: is written in {found}, not in "{stated}" as [sheet] encoding of the'
+        " campaign file says; remove that line"
+    )
+
+
+def test_a_stated_encoding_fits_a_file_of_plain_letters(tmp_path: Path) -> None:
+    """ASCII is the same in all of them, and an encoding of several bytes may look like UTF-8."""
+    plain = write_csv(tmp_path, f"phone,name\n{ROW}")
+    chinese = write_csv(tmp_path, "phone,name\n+12025550100,\u0572\n", "chinese.csv", "utf-8")
+
+    assert read_recipient(plain, sheet=SheetRules(encoding="cp1252")).values["name"] == "Ana"
+    assert read_recipient(chinese, sheet=SheetRules(encoding="gbk")).values["name"] == b"\xd5\xb2".decode("gbk")
+
+
+def test_a_damaged_utf_16_file_is_called_that(tmp_path: Path) -> None:
+    """Half a letter at the end of a file that begins as UTF-16 is no question of other encodings."""
+    path = write_bytes(tmp_path, f"\ufeffphone\tname\n{ROW}".encode("utf-16-le") + b"x")
+
+    assert read_error(path) == (
+        "recipients.csv: begins as UTF-16 but is damaged, perhaps only half copied; save it again from Excel as CSV"
+        " UTF-8"
+    )
+
+
 def test_an_unknown_encoding_is_never_guessed(tmp_path: Path) -> None:
     """Each candidate is shown with the doubtful words as they would read in it."""
     path = write_csv(tmp_path, "phone;name\n+12025550100;Ana\n+12025550101;Łukasz Wąsik\n", encoding="cp1250")

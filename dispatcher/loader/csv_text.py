@@ -24,9 +24,12 @@ def find_encoding(path: Path, stated: str | None) -> str:
         stated: what the campaign file says; None allows UTF-8, and UTF-16 or UTF-32 with a byte order mark.
 
     Raises:
-        SheetError: the file is no text in that encoding, holds NUL characters, or has no lines.
+        SheetError: the file is no text in that encoding or surely in another one, or holds NUL characters.
     """
-    encoding = _detect_byte_order_mark(path) if stated is None else _normalise(path, stated)
+    mark = _find_byte_order_mark(path)
+    encoding = (mark or "utf-8-sig") if stated is None else _normalise(path, stated)
+    if not encoding.startswith("utf"):
+        _refuse_unicode(path, stated or encoding, mark)
     try:
         _check_text(path, _decode_blocks(path, encoding))
     except UnicodeError:
@@ -43,14 +46,40 @@ def _normalise(path: Path, stated: str) -> str:
     return "utf-8-sig" if name == "utf-8" else name
 
 
-def _detect_byte_order_mark(path: Path) -> str:
+def _find_byte_order_mark(path: Path) -> str:
+    """Return the encoding that the first bytes name, or ``""``."""
     with path.open("rb") as file:
         start = file.read(4)
     if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         return "utf-32"
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    return "utf-8-sig"
+    return "utf-8-sig" if start.startswith(codecs.BOM_UTF8) else ""
+
+
+def _refuse_unicode(path: Path, stated: str, mark: str) -> None:
+    """Refuse a file that is in Unicode although the campaign says otherwise: José would be greeted as JosÃ©.
+
+    Letters of a single-byte encoding practically never happen to be whole UTF-8 sequences, all of them.
+    """
+    found = (mark or "utf-8").removesuffix("-sig").upper()
+    is_single_byte = len(bytes(range(128, 256)).decode(stated, "replace")) == 128
+    if mark or (is_single_byte and _is_utf_8(path)):
+        raise SheetError(
+            f'{path.name}: is written in {found}, not in "{stated}" as [sheet] encoding of the campaign file says;'
+            " remove that line"
+        )
+
+
+def _is_utf_8(path: Path) -> bool:
+    """Return whether a file has letters beyond ASCII, and all of them are UTF-8."""
+    is_ascii = True
+    try:
+        for block in _decode_blocks(path, "utf-8"):
+            is_ascii = is_ascii and block.isascii()
+    except UnicodeError:
+        return False
+    return not is_ascii
 
 
 def _decode_blocks(path: Path, encoding: str) -> Iterator[str]:
@@ -79,6 +108,11 @@ def _check_text(path: Path, blocks: Iterable[str]) -> None:
 
 def _explain_encoding(path: Path, encoding: str, stated: str | None) -> SheetError:
     """Say where the file is not in ``encoding``, and how its doubtful words would read in others."""
+    if stated is None and encoding in ("utf-16", "utf-32"):
+        return SheetError(
+            f"{path.name}: begins as {encoding.upper()} but is damaged, perhaps only half copied;"
+            " save it again from Excel as CSV UTF-8"
+        )
     line_number, doubtful = _find_undecodable(path, encoding)
     where = f"{path.name}, line {line_number}"
     if stated is not None:
