@@ -251,6 +251,9 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None
         ("2026/12/3", "2026-12-03", None),
         ("03/12/2026", "2026-12-03", "day_first"),
         ("03/12/2026", "2026-03-12", "month_first"),
+        ("25/12/2026", "2026-12-25", "day_first"),
+        ("12/25/2026", "2026-12-25", "month_first"),
+        ("25.12.2026", "2026-12-25", "month_first"),
         ("03-12-2026 2:30 pm", "2026-12-03 14:30", "day_first"),
         ("46359", "2026-12-03", None),
         ("46359.604166667", "2026-12-03 14:30", None),
@@ -297,6 +300,23 @@ def test_doubtful_dates_are_refused(tmp_path: Path, text: str, reason: str) -> N
 
     assert isinstance(refusal, Refusal)
     assert (refusal.column, refusal.value, refusal.reason) == ("when", text, f"the cell {reason}")
+
+
+@pytest.mark.parametrize(
+    ("text", "order", "written"),
+    [("12/25/2026", "day_first", "month"), ("12.25.2026", "day_first", "month"), ("25/12/2026", "month_first", "day")],
+)
+def test_a_date_in_another_order_than_stated_is_refused(tmp_path: Path, text: str, order: Any, written: str) -> None:
+    """It proves that the column is not written as the campaign says."""
+    path = write_csv(tmp_path, f"phone,when\n+12025550100,{text}\n")
+
+    (refusal,) = read_all(path, body=["{when:%d %B}"], sheet=SheetRules(text_dates=order))
+
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason == (
+        f'the cell has the {written} first, but the campaign file says text_dates = "{order}": write it as'
+        " 2026-12-31, and check the other dates of the column"
+    )
 
 
 def test_changed_dates_are_said(tmp_path: Path) -> None:

@@ -48,7 +48,8 @@ def is_iso(text: str) -> bool:
 def read_date(text: str, *, day_first: bool | None = None, from_1904: bool = False) -> DateText:
     """Read ``text`` as a date or time of day; ISO texts, which date cells have, stay as they are.
 
-    A date such as 03/12/2026 can be read in two ways, and is a fault unless ``day_first`` decides.
+    A date such as 03/12/2026 can be read in two ways, and is a fault unless ``day_first`` decides. A date that
+    can be read only the other way is a fault too: it proves that the column is not written as stated.
     Serial numbers are Excel dates whose cells lost their format (20000 is in 1954, 80000 in 2119); old Mac
     workbooks count them ``from_1904``.
     """
@@ -94,6 +95,8 @@ def _read_numeric(text: str, match: re.Match[str], day_first: bool | None) -> Da
     is_certain = first == second or int(first) > 12 or int(second) > 12 or separator == "."
     if not is_certain and day_first is None:
         return DateText(text, fault=_explain_ambiguity(int(first), int(second), int(third)))
+    if (day_first is True and int(second) > 12) or (day_first is False and int(first) > 12 and separator != "."):
+        return DateText(text, fault=_explain_other_order(is_day_first=day_first))
     starts_with_day = int(first) > 12 or (int(second) <= 12 and (separator == "." or day_first is True))
     day, month = (first, second) if starts_with_day else (second, first)
     return _make_date(text, int(third), int(month), int(day), moment)
@@ -104,6 +107,14 @@ def _explain_ambiguity(first: int, second: int, year: int) -> str:
         f"can be read as {year}-{second:02d}-{first:02d} and as {year}-{first:02d}-{second:02d}:"
         ' write it as 2026-12-31, make it a date cell, or set text_dates = "day_first" or "month_first"'
         " under [sheet] in the campaign file"
+    )
+
+
+def _explain_other_order(*, is_day_first: bool) -> str:
+    written, stated = ("month", "day_first") if is_day_first else ("day", "month_first")
+    return (
+        f'has the {written} first, but the campaign file says text_dates = "{stated}": write it as 2026-12-31, and'
+        " check the other dates of the column"
     )
 
 
