@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dispatcher.errors import SheetError
-from dispatcher.models import Refusal, SheetRules
+from dispatcher.models import Recipient, Refusal, SheetRules
 from tests.sheets import read, read_all, read_recipient, write_bytes, write_csv
 
 ROW = "+12025550100,Ana\n"
@@ -116,7 +116,7 @@ def test_a_wrong_encoding_is_refused(tmp_path: Path) -> None:
          TEXT_AFTER_QUOTE),
         ('phone,name\n+12025550100,"Ana\n+12025550101,Bob "the" Builder\n',
          TEXT_AFTER_QUOTE),
-        ('phone,name\n+12025550100,"' + "x" * 140_000 + '"\n',
+        ('phone,name\n+12025550100,"' + "x" * 70_000 + "\n" + "x" * 70_000 + '"\n',
          'row 2 (line 2 of the file): a quote (") opened here is never closed; close or remove it'),
     ],
     ids=["unclosed", "unclosed-after-line-break", "text-after-quote", "swallowed-rows", "endless-field"],
@@ -126,6 +126,28 @@ def test_broken_quotes_are_refused_where_they_begin(tmp_path: Path, content: str
     path = write_csv(tmp_path, content)
 
     assert read_error(path) == f"recipients.csv, {message}"
+
+
+@pytest.mark.parametrize("quote", ["", '"'], ids=["plain", "quoted"])
+def test_a_cell_without_end_is_refused(tmp_path: Path, quote: str) -> None:
+    """A cell longer than the reader takes is not called an open quote."""
+    path = write_csv(tmp_path, f"phone,name\n{ROW}+12025550101,{quote}{'x' * 140_000}{quote}\n")
+
+    assert read_error(path) == (
+        "recipients.csv, row 3 (line 3 of the file): a cell is longer than the 32,767 characters of Excel; shorten it"
+    )
+
+
+def test_a_cell_longer_than_excels_is_refused_and_shown_shortened(tmp_path: Path) -> None:
+    """No message has a page of text in it, and no screen should."""
+    path = write_csv(tmp_path, f"phone,name,notes\n+12025550100,{'x' * 32_768},\n+12025550101,Bob,{'x' * 32_768}\n")
+
+    refusal, recipient = read_all(path)
+
+    assert isinstance(refusal, Refusal)
+    assert isinstance(recipient, Recipient)
+    assert refusal.value == "x" * 100 + "\u2026"
+    assert refusal.reason == "the cell has 32,768 characters, more than the 32,767 a cell of Excel holds: shorten it"
 
 
 def test_rows_swallowed_by_a_closed_quote_are_refused(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from dispatcher.loader.rows import Note
 
+MAX_CHARACTERS = 32_767  # what a cell of Excel holds
+_SHOWN_CHARACTERS = 100
 # Marks nobody sees: zero-width space, word joiner, byte order mark. The joiners U+200C and U+200D carry
 # meaning (Persian, emoji) and stay.
 _INVISIBLE = re.compile("[\u200b\u2060\ufeff]")
@@ -33,6 +35,8 @@ class TidyText(NamedTuple):
 def is_tidy(texts: Sequence[str]) -> bool:
     """Return whether no cell of a row needs :func:`tidy_text`; one look at the whole row is quick."""
     joined = "\x00".join(texts)
+    if len(joined) > MAX_CHARACTERS:
+        return False
     if joined.isascii():
         return _UNTIDY.search(joined) is None
     return _UNTIDY.search(joined) is None and unicodedata.is_normalized("NFC", joined)
@@ -43,6 +47,11 @@ def tidy_text(text: str) -> TidyText:
 
     Blanks at both ends go without a word, and letters are composed (NFC); every other change is noted.
     """
+    if len(text) > MAX_CHARACTERS:
+        return TidyText(
+            tidy_text(text[:_SHOWN_CHARACTERS]).text + "\N{HORIZONTAL ELLIPSIS}",
+            fault=f"has {len(text):,} characters, more than the {MAX_CHARACTERS:,} a cell of Excel holds: shorten it",
+        )
     control = _CONTROL.search(text)
     if control:
         visible = tidy_text(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)).text

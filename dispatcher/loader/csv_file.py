@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dispatcher.errors import SheetError
+from dispatcher.loader.cells import MAX_CHARACTERS
 from dispatcher.loader.csv_text import find_encoding
 from dispatcher.loader.rows import MAX_ROWS, Row, Table
 
@@ -66,7 +67,8 @@ def _read_rows(path: Path, encoding: str, delimiter: str, skipped_lines: int) ->
         except (OSError, UnicodeError) as error:
             raise SheetError(f"{path.name}: cannot be read further ({error}); try again") from error
         except csv.Error as error:
-            raise _explain_csv_error(path, error, row_number + 1, line_number + skipped_lines + 1) from None
+            where = f"{path.name}, row {row_number + 1} (line {line_number + skipped_lines + 1} of the file)"
+            raise _explain_csv_error(where, error, spans_lines=reader.line_num > line_number + 1) from None
     after = path.stat()
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise SheetError(f"{path.name}: changed while it was read; wait until it is complete, then try again")
@@ -95,9 +97,11 @@ def _is_piece_of_row(line: str, delimiter: str, width: int) -> bool:
     return any(_SURELY_A_PHONE.fullmatch(piece.strip(" ='")) for piece in pieces)
 
 
-def _explain_csv_error(path: Path, error: csv.Error, row_number: int, line_number: int) -> SheetError:
-    where = f"{path.name}, row {row_number} (line {line_number} of the file)"
-    if "unexpected end of data" in str(error) or "field larger" in str(error):
+def _explain_csv_error(where: str, error: csv.Error, *, spans_lines: bool) -> SheetError:
+    is_too_long = "field larger" in str(error)
+    if is_too_long and not spans_lines:
+        return SheetError(f"{where}: a cell is longer than the {MAX_CHARACTERS:,} characters of Excel; shorten it")
+    if is_too_long or "unexpected end of data" in str(error):
         return SheetError(f'{where}: a quote (") opened here is never closed; close or remove it')
     if "expected after" in str(error):
         return SheetError(f'{where}: there is text after a closing quote ("); write a quote inside a text as ("")')
