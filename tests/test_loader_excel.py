@@ -210,6 +210,24 @@ def test_changed_texts_are_said(tmp_path: Path, value: str, notice: str) -> None
             "Excel shows an amount of money; 0.15 is what will be sent (2 cells)",
         ),
         ('"$"#,##0.00', 0.15, "Excel shows an amount of money; 0.15 is what will be sent (2 cells)"),
+        *(
+            (shown, value, f"Excel shows the number in the format {shown}; {value} is what will be sent (2 cells)")
+            for shown, value in [
+                ("#,##0.00", 1234.5),
+                ("#,##0", 1234),
+                ("0.00", 12),
+                ("0", 1.5),
+                ('"Room "0', 12),
+                ("000-000", 123456),
+                ("# ?/?", 0.5),
+                ("0.00E+00", 15551234567),
+                ('#,##0.00 "z\u0142"', 12.5),
+                ("00000", 1.5),
+                ("0;(0)", -5),
+                (";;;", 5),
+                ("0,", 12000),
+            ]
+        ),
     ],
 )
 def test_what_excel_shows_otherwise_is_said_once_per_column(
@@ -230,6 +248,34 @@ def test_what_excel_shows_otherwise_is_said_once_per_column(
 
     assert [row.notices for row in rows] == [(), ()]
     assert [(notice.reason, notice.row_number, notice.column) for notice in sheet.notices] == [(reason, 2, "name")]
+
+
+@pytest.mark.parametrize(
+    ("number_format", "value"),
+    [
+        ("General", 1234.5), ("@", 12), ("0", 12), ("#", 12), ("00000", 501), ("0.00", 12.34), ("0_ ", 12),
+        ("#,##0", 999), ("#,##0.00_);(#,##0.00)", 12.34), ("0;(0)", 5),
+    ],
+)  # fmt: skip
+def test_what_excel_shows_as_it_is_sent_is_not_said(tmp_path: Path, number_format: str, value: float) -> None:
+    """A notice for every column of numbers would be read by nobody."""
+    sheet = read(write_cell(tmp_path, value, number_format))
+    list(sheet)
+
+    assert sheet.notices == []
+
+
+def test_a_format_that_only_some_regions_have_is_said(tmp_path: Path) -> None:
+    """Excel in Asia shows format 31 as a date, and no file says how."""
+    path = write_cell(tmp_path, 46359, "0")
+    change_part(path, "xl/styles.xml", lambda xml: xml.replace(b'numFmtId="1"', b'numFmtId="31"'))
+
+    sheet = read(path)
+    list(sheet)
+
+    assert [notice.reason for notice in sheet.notices] == [
+        "Excel shows the number in the format number 31 of the region; 46359 is what will be sent"
+    ]
 
 
 def test_dates_count_from_the_epoch_of_the_workbook(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from dispatcher.errors import SheetError
 from dispatcher.models import SheetRules
-from tests.sheets import read_all, read_recipient
+from tests.sheets import read, read_all, read_recipient
 
 INCLUDE = SheetRules(hidden_rows="include")
 PHONE = "+12025550100"
@@ -94,6 +94,18 @@ def test_cells_of_an_ods_become_the_text_people_see(tmp_path: Path, content: str
     path = write_ods(tmp_path, HEADER, row(text(PHONE), content))
 
     assert read_recipient(path).values["name"] == value
+
+
+def test_formats_of_an_ods_are_said_to_be_unknown(tmp_path: Path) -> None:
+    """15 % would be sent as 0.15, and nothing in the cells that are read tells."""
+    sheet = read(write_ods(tmp_path, HEADER, row(text(PHONE), text("15 %", 'office:value="0.15"', "percentage"))))
+
+    assert [found.values["name"] for found in sheet] == ["0.15"]
+    (notice,) = sheet.notices
+    assert notice.reason == (
+        "how numbers are shown (percent, money, zeros in front) cannot be read from this format, so the bare"
+        " numbers are what will be sent; an .xlsx has more"
+    )
 
 
 def test_rows_that_repeat_are_read(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ _MAX_EXACT = 10**15  # Excel keeps 15 digits
 _CURRENCY = re.compile(r"\[\$|[$€£¥₹]")
 _ZEROS = re.compile(r"0{2,20}")
 _LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.')
+_PADDING = re.compile(r"_.|\*.")
+_DECIMALS = re.compile(r"0\.(0+)")
 _BRACKETED = re.compile(r"\[[^\]]*\]")
 _ESCAPED = re.compile(r"_x00(0[9ADad]|5[Ff])_")
 
@@ -78,7 +80,23 @@ def _describe_format(number_format: str, text: str) -> Note | None:
         return Note(f"Excel shows a percentage; {text} is what will be sent", once=True)
     if _CURRENCY.search(number_format):
         return Note(f"Excel shows an amount of money; {text} is what will be sent", once=True)
-    return None
+    if _is_shown_as_is(number_format, text):
+        return None
+    return Note(f"Excel shows the number in the format {number_format}; {text} is what will be sent", once=True)
+
+
+def _is_shown_as_is(number_format: str, text: str) -> bool:
+    """Return whether Excel surely shows ``text`` and nothing else, so far as simple formats go."""
+    shown, _, negative = _PADDING.sub("", number_format).partition(";")
+    whole, _, decimals = text.partition(".")
+    if text.startswith("-") and negative:
+        return False
+    if len(whole.lstrip("-")) <= 3:
+        shown = shown.removeprefix("#,##")
+    if shown in ("0", "#"):
+        return not decimals
+    match = _DECIMALS.fullmatch(shown)
+    return shown in ("General", "@") or (match is not None and len(match[1]) == len(decimals))
 
 
 def is_in_calendar(serial: float, date_format: str) -> bool:

@@ -163,7 +163,7 @@ def _find_number_format(workbook: Any, style: int) -> str:
     try:
         identifier = workbook._cell_styles[style].numFmtId
         if identifier < FIRST_CUSTOM_FORMAT:
-            return BUILTIN_FORMATS.get(identifier, "General")
+            return BUILTIN_FORMATS.get(identifier, f"number {identifier} of the region")
         return str(workbook._number_formats[identifier - FIRST_CUSTOM_FORMAT])
     except IndexError:
         return "General"

@@ -21,11 +21,15 @@ from dispatcher.loader.binary_cells import find_error, read_xls_cells, read_xlsb
 from dispatcher.loader.excel_cells import CellText, read_bool, read_moment, read_number_cell, read_text
 from dispatcher.loader.ods_content import scan_content
 from dispatcher.loader.rows import Row, Table
-from dispatcher.models import SheetRules
+from dispatcher.models import Notice, SheetRules
 
 Result = TypeVar("Result")
 
 _ODS_DURATION = re.compile(r"PT(\d+)H(\d+)M(\d+)S")
+_FORMATS_ARE_UNKNOWN = Notice(
+    "how numbers are shown (percent, money, zeros in front) cannot be read from this format, so the bare numbers"
+    " are what will be sent; an .xlsx has more"
+)
 
 
 def open_other(path: Path, rules: SheetRules) -> list[Table]:
@@ -52,6 +56,7 @@ def open_other(path: Path, rules: SheetRules) -> list[Table]:
             sheet.name,
             partial(_read_rows, path, workbook, sheet.name),
             is_visible=sheet.visible == SheetVisibleEnum.Visible,
+            notices=(_FORMATS_ARE_UNKNOWN,),
         )
         for sheet in workbook.sheets_metadata
     ]
