@@ -265,17 +265,21 @@ def test_what_excel_shows_as_it_is_sent_is_not_said(tmp_path: Path, number_forma
     assert sheet.notices == []
 
 
-def test_a_format_that_only_some_regions_have_is_said(tmp_path: Path) -> None:
-    """Excel in Asia shows format 31 as a date, and no file says how."""
-    path = write_cell(tmp_path, 46359, "0")
-    change_part(path, "xl/styles.xml", lambda xml: xml.replace(b'numFmtId="1"', b'numFmtId="31"'))
+@pytest.mark.parametrize(("identifier", "value", "text"), [(31, 46359, "2026-12-03"), (32, 0.5, "12:00")])
+def test_formats_of_east_asia_are_dates(tmp_path: Path, identifier: int, value: float, text: str) -> None:
+    """No file defines them, so they must be known."""
+    path = write_cell(tmp_path, value, "0")
+    change_part(path, "xl/styles.xml", lambda xml: xml.replace(b'numFmtId="1"', f'numFmtId="{identifier}"'.encode()))
 
-    sheet = read(path)
-    list(sheet)
+    assert read_recipient(path).values["name"] == text
 
-    assert [notice.reason for notice in sheet.notices] == [
-        "Excel shows the number in the format number 31 of the region; 46359 is what will be sent"
-    ]
+
+def test_a_format_that_is_nowhere_defined_counts_as_general(tmp_path: Path) -> None:
+    """As Excel takes it."""
+    path = write_cell(tmp_path, 1234.5, "0")
+    change_part(path, "xl/styles.xml", lambda xml: xml.replace(b'numFmtId="1"', b'numFmtId="200"'))
+
+    assert read_recipient(path).values["name"] == "1234.5"
 
 
 def test_dates_count_from_the_epoch_of_the_workbook(tmp_path: Path) -> None:
@@ -503,6 +507,29 @@ def test_broken_styles_do_not_matter(tmp_path: Path) -> None:
     change_part(path, SHEET_PART, lambda xml: xml.replace(b's="1"', b's="77"'))
 
     assert read_recipient(path).values["name"] == "501"
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        (b'patternType="gray125"', b'patternType="nope"'),
+        (b"<fonts count=", b'<fonts bad="1" count='),
+        (b'<family val="2"', b'<family val="99"'),
+    ],
+    ids=["pattern", "attribute", "font"],
+)
+def test_broken_fonts_and_colours_do_not_matter(tmp_path: Path, good: bytes, bad: bytes) -> None:
+    """How a cell is painted has nothing to do with what it says; dates and hidden rows are still known."""
+    path = write_cell(tmp_path, at(), "dd/mm/yyyy")
+    with zipfile.ZipFile(path) as archive:
+        assert good in archive.read("xl/styles.xml")
+    change_part(path, "xl/styles.xml", lambda xml: xml.replace(good, bad))
+    change_part(path, SHEET_PART, lambda xml: xml.replace(b'<row r="2"', b'<row r="2" hidden="1"'))
+
+    row = read_one(path, sheet=SheetRules(hidden_rows="skip"))
+
+    assert row.values["name"] == "2026-12-31"
+    assert isinstance(row, Refusal)
 
 
 def test_a_stray_cell_at_the_end_of_the_sheet_costs_nothing(tmp_path: Path) -> None:

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import openpyxl
-from openpyxl.styles.numbers import BUILTIN_FORMATS
 from openpyxl.utils import column_index_from_string
 from openpyxl.utils.datetime import MAC_EPOCH, from_excel, from_ISO8601
 from openpyxl.workbook.properties import CalcProperties
@@ -44,7 +43,6 @@ from dispatcher.loader.rows import MAX_COLUMNS, MAX_ROWS, NO_FAULTS, NO_NOTES, N
 
 _MAX_CACHED = 10_000  # the same names, days and times come again and again
 _AWAITS_CALCULATION = re.compile(rb"fullCalcOnLoad\s*=\s*[\"'](?:1|true)")
-FIRST_CUSTOM_FORMAT = 164  # ECMA-376, 18.8.30: smaller identifiers are built in
 
 
 class _SheetParser(WorkSheetParser):
@@ -160,13 +158,8 @@ def _put(texts: list[str], position: int, text: str) -> None:
 
 def _find_number_format(workbook: Any, style: int) -> str:
     """Return the number format of a cell style; a style the workbook lacks counts as General."""
-    try:
-        identifier = workbook._cell_styles[style].numFmtId
-        if identifier < FIRST_CUSTOM_FORMAT:
-            return BUILTIN_FORMATS.get(identifier, f"number {identifier} of the region")
-        return str(workbook._number_formats[identifier - FIRST_CUSTOM_FORMAT])
-    except IndexError:
-        return "General"
+    formats = workbook._number_formats
+    return str(formats[style]) if style < len(formats) else "General"
 
 
 def open_excel(path: Path) -> list[Table]:

@@ -10,16 +10,34 @@ from typing import Any
 
 from openpyxl.cell.text import Text
 from openpyxl.reader.excel import ExcelReader
+from openpyxl.styles.numbers import is_date_format, is_timedelta_format
 from openpyxl.xml.constants import SHARED_STRINGS, SHEET_MAIN_NS
 from openpyxl.xml.functions import iterparse as defused_iterparse
 
 from dispatcher.loader.archive import is_free_of_entities
+from dispatcher.loader.excel_formats import read_number_formats
 
 _ITEM, _PLAIN = f"{{{SHEET_MAIN_NS}}}si", f"{{{SHEET_MAIN_NS}}}t"
 
 
 class WorkbookReader(ExcelReader):
-    """openpyxl's reader, with shared texts read the short way."""
+    """openpyxl's reader, with shared texts and styles read the short way; what no cell shows is left out."""
+
+    def read(self) -> None:
+        """Read everything but the worksheets' rows."""
+        self.read_manifest()
+        self.read_strings()
+        self.read_workbook()
+        self.read_formats()
+        self.read_worksheets()
+
+    def read_formats(self) -> None:
+        """Read how numbers are shown, and which cell styles are dates and durations."""
+        formats = read_number_formats(self.archive)
+        workbook: Any = self.wb  # what follows is none of its public attributes
+        workbook._number_formats = formats
+        workbook._date_formats = {style for style, shown in enumerate(formats) if is_date_format(shown)}
+        workbook._timedelta_formats = {style for style, shown in enumerate(formats) if is_timedelta_format(shown)}
 
     def read_strings(self) -> None:
         """Read the texts of the workbook, if it has a table of them."""
