@@ -16,6 +16,7 @@ import xlsxwriter
 from defusedxml import DefusedXmlException  # type: ignore[import-untyped]  # ships no types
 from openpyxl.cell.rich_text import CellRichText, TextBlock
 from openpyxl.cell.text import InlineFont
+from openpyxl.comments import Comment
 from openpyxl.utils.datetime import MAC_EPOCH
 
 from dispatcher.errors import HiddenRowsError, SheetError
@@ -109,7 +110,10 @@ def test_cells_become_the_text_people_see(tmp_path: Path, value: Any, number_for
     ("value", "number_format", "reason"),
     [
         ("#N/A", "General", "the cell shows the error #N/A: correct its formula or type the value"),
-        ("#REF!", "General", "the cell shows the error #REF!: correct its formula or type the value"),
+        *(
+            (name, "General", f"the cell shows the error {name}: correct its formula or type the value")
+            for name in ("#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!")
+        ),
         ("=VLOOKUP(A2,C:D,2)", "General", UNCALCULATED),
         (919876543210123456, "General", DIGITS_LOST),
         (-5, "dd/mm/yyyy", OUTSIDE_CALENDAR),
@@ -120,8 +124,8 @@ def test_cells_become_the_text_people_see(tmp_path: Path, value: Any, number_for
         (60, "dd/mm/yyyy", OUTSIDE_CALENDAR),
         (None, "General", "the cell is empty, and the message needs it: fill it in"),
     ],
-    ids=["n/a", "ref", "uncalculated", "digits-lost", "negative-date", "late-date", "no-date",
-         "no-month", "no-day", "leap-day-of-1900", "blank"],
+    ids=["n/a", "ref", "value", "zero", "name", "num", "null", "uncalculated", "digits-lost", "negative-date",
+         "late-date", "no-date", "no-month", "no-day", "leap-day-of-1900", "blank"],
 )  # fmt: skip
 def test_cells_that_cannot_be_used_are_refused(tmp_path: Path, value: Any, number_format: str, reason: str) -> None:
     """A failed lookup or a damaged number is named with its row and column, and never sent."""
@@ -329,8 +333,12 @@ def test_a_header_below_row_twenty_must_be_named(tmp_path: Path) -> None:
     """Only the first 20 rows are searched; header_row names a header further down."""
     path = write_xlsx(tmp_path, [["title"]] * 24 + [["phone", "name"], [PHONE, "Ana"]])
 
-    with pytest.raises(SheetError, match='there is no column called "phone"'):
+    with pytest.raises(SheetError) as caught:
         read(path)
+    assert str(caught.value) == (
+        'recipients.xlsx, sheet "Sheet", row 1: there is no column called "phone"; there is no column called "name".'
+        ' Columns found: "title". Row 25 has them: name it in the campaign file: [sheet] header_row = 25'
+    )
     assert len(read_all(path, sheet=SheetRules(header_row=25))) == 1
 
 
@@ -430,6 +438,47 @@ def test_the_one_visible_sheet_with_the_columns_is_read(tmp_path: Path) -> None:
 
     assert sheet.sheet_name == "October"
     assert [row.values["name"] for row in sheet] == ["October"]
+
+
+def test_columns_that_only_a_hidden_sheet_has_are_pointed_out(tmp_path: Path) -> None:
+    """Nobody is sent to from a sheet that nobody sees, but the reason must not be a riddle."""
+    path = write_sheets(tmp_path, Old="hidden")
+
+    with pytest.raises(SheetError) as caught:
+        read(path)
+
+    assert str(caught.value) == (
+        'recipients.xlsx: only the hidden sheet "Old" has the columns; unhide it in Excel, or name it in the campaign'
+        ' file: [sheet] name = "Old"'
+    )
+
+
+def test_a_strict_workbook_is_called_that(tmp_path: Path) -> None:
+    """Excel's "Strict Open XML Spreadsheet" looks like any other .xlsx, and has other names inside."""
+    path = write_cell(tmp_path, "Ana")
+    ordinary, strict = (
+        b"http://schemas.openxmlformats.org/spreadsheetml/2006/main",
+        (b"http://purl.oclc.org/ooxml/spreadsheetml/main"),
+    )
+    change_part(path, "xl/workbook.xml", lambda xml: xml.replace(ordinary, strict))
+
+    with pytest.raises(SheetError) as caught:
+        read(path)
+
+    assert str(caught.value) == (
+        'recipients.xlsx: is saved as "Strict Open XML"; save it in Excel as an ordinary Excel Workbook (.xlsx)'
+    )
+
+
+def test_comments_on_cells_are_left_out(tmp_path: Path) -> None:
+    """A remark is no part of a name."""
+    path = write_cell(tmp_path, "Ana")
+    workbook = openpyxl.load_workbook(path)
+    assert workbook.active is not None
+    workbook.active["B2"].comment = Comment("opted out!", "Maria")
+    workbook.save(path)
+
+    assert read_recipient(path).values["name"] == "Ana"
 
 
 def test_several_sheets_with_the_columns_are_refused(tmp_path: Path) -> None:
@@ -545,8 +594,8 @@ def test_a_stray_cell_at_the_end_of_the_sheet_costs_nothing(tmp_path: Path) -> N
     first, last = read_all(path)
 
     assert isinstance(first, Recipient)
-    assert (last.row_number, last.notices[0].reason) == (
-        1_048_576, "stands to the right of the last column and is left out",
+    assert (last.row_number, last.notices[0].column, last.notices[0].reason) == (
+        1_048_576, "beyond column SF", "stands to the right of the last column and is left out",
     )  # fmt: skip
 
 
@@ -559,7 +608,10 @@ def test_a_header_of_endless_columns_is_refused(tmp_path: Path) -> None:
     sheet.write("XFD1", "oops")
     workbook.close()
 
-    with pytest.raises(SheetError, match="a sheet of recipients has at most 500 columns; delete the stray cells"):
+    with pytest.raises(
+        SheetError,
+        match="row 1 reaches beyond column SF: a sheet of recipients has at most 500 columns; delete the stray cells",
+    ):
         read(path)
 
 

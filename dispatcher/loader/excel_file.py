@@ -42,6 +42,7 @@ from dispatcher.loader.excel_strings import WorkbookReader, read_rich_text
 from dispatcher.loader.rows import MAX_COLUMNS, MAX_ROWS, NO_FAULTS, NO_NOTES, Note, Row, SheetScan, Table
 
 _MAX_CACHED = 10_000  # the same names, days and times come again and again
+_STRICT = b"http://purl.oclc.org/ooxml/spreadsheetml/main"  # ISO/IEC 29500-1, annex A
 _AWAITS_CALCULATION = re.compile(rb"fullCalcOnLoad\s*=\s*[\"'](?:1|true)")
 
 
@@ -184,7 +185,16 @@ def open_excel(path: Path) -> list[Table]:
         file.close()
         raise explain_unreadable(path, error) from error
     weakref.finalize(workbook, file.close)
+    _refuse_strict(path, reader)
     return tables
+
+
+def _refuse_strict(path: Path, reader: WorkbookReader) -> None:
+    """Refuse the one kind of .xlsx that openpyxl finds no sheets in."""
+    if _STRICT in reader.archive.read(reader.parser.workbook_part_name):
+        raise SheetError(
+            f'{path.name}: is saved as "Strict Open XML"; save it in Excel as an ordinary Excel Workbook (.xlsx)'
+        )
 
 
 def _read_calculation(reader: WorkbookReader) -> CalcProperties:

@@ -4,18 +4,20 @@ import os
 import stat
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from dispatcher.errors import SheetError
 from dispatcher.loader.archive import UNREADABLE
 from dispatcher.loader.csv_file import open_csv
-from dispatcher.loader.header import Header, check_header, find_header
-from dispatcher.loader.rows import Row, Table
+from dispatcher.loader.header import Header, check_header, find_header, name_columns
+from dispatcher.loader.rows import HEADER_SEARCH_ROWS, Row, Table
 from dispatcher.models import SheetRules
 from dispatcher.placeholders import fold
 
 _START_BYTES = 4096
+_LATE_HEADER_ROWS = 1000
 _FOREIGN = (
     (b"\x1f\x8b", "is compressed (gzip)", "unpack it first"),
     (b"%PDF", "is a PDF", "export the table as .xlsx or CSV UTF-8"),
@@ -188,7 +190,7 @@ def _choose_delimiter(path: Path, tables: list[Table], rules: SheetRules, wanted
     best = max(found, key=lambda opened: (opened.header.count_found(wanted), len(opened.header.labels)))
     if failures and best.header.count_found(wanted) < len(wanted):
         raise failures[0]
-    check_header(best.header, wanted, path.name)
+    _check_header(best, rules, wanted, path.name)
     return best
 
 
@@ -206,12 +208,45 @@ def _choose_sheet(path: Path, tables: list[Table], rules: SheetRules, wanted: Ma
             f"{path.name}: the sheets {names} all have the columns; say which one to read in the campaign"
             f' file: [sheet] name = "{complete[0].table.name}"'
         )
+    if not complete and not named:
+        _refuse_hidden_sheet(path.name, [table for table in tables if table not in candidates], rules, wanted)
     if not found:
         raise _explain_no_header(path.name, rules)
     best = complete[0] if complete else max(found, key=lambda opened: opened.header.count_found(wanted))
     where = f'{path.name}, sheet "{best.table.name}"'
-    check_header(best.header, wanted, where if complete or len(tables) == 1 else f"{where} (the nearest)")
+    _check_header(best, rules, wanted, where if complete or len(tables) == 1 else f"{where} (the nearest)")
     return best
+
+
+def _refuse_hidden_sheet(name: str, hidden: list[Table], rules: SheetRules, wanted: Mapping[str, str]) -> None:
+    """Name the hidden sheet that has the columns no visible one has."""
+    for opened in _find_headers(hidden, rules, wanted):
+        if opened.header.count_found(wanted) == len(wanted):
+            raise SheetError(
+                f'{name}: only the hidden sheet "{opened.table.name}" has the columns; unhide it in Excel, or name it'
+                f' in the campaign file: [sheet] name = "{opened.table.name}"'
+            )
+
+
+def _check_header(opened: OpenedSheet, rules: SheetRules, wanted: Mapping[str, str], where: str) -> None:
+    """Refuse a header as ``check_header`` does, and point out a row further down that is a better one."""
+    try:
+        check_header(opened.header, wanted, where)
+    except SheetError as error:
+        row_number = None if rules.header_row else _find_late_header(opened.table, wanted)
+        if row_number is None:
+            raise
+        raise SheetError(
+            f"{error}. Row {row_number} has them: name it in the campaign file: [sheet] header_row = {row_number}"
+        ) from None
+
+
+def _find_late_header(table: Table, wanted: Mapping[str, str]) -> int | None:
+    """Return the first row with all the wanted columns below those that are searched, None without one."""
+    for row in islice(table.read_rows(), _LATE_HEADER_ROWS):
+        if row.number > HEADER_SEARCH_ROWS and name_columns(row).count_found(wanted) == len(wanted):
+            return row.number
+    return None
 
 
 def _find_headers(tables: list[Table], rules: SheetRules, wanted: Mapping[str, str]) -> Iterator[OpenedSheet]:

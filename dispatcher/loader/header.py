@@ -109,7 +109,7 @@ def check_header(header: Header, wanted: Mapping[str, str], where: str) -> None:
     ]
     if len(header.labels) > MAX_COLUMNS:
         problems.append(
-            f"row {header.row_number} reaches to column {column_letters(len(header.labels) - 1)}:"
+            f"row {header.row_number} reaches beyond column {column_letters(MAX_COLUMNS - 1)}:"
             f" a sheet of recipients has at most {MAX_COLUMNS} columns; delete the stray cells"
         )
     problems += [_describe_missing(column, header) for key, column in wanted.items() if key not in header.keys]

@@ -7,7 +7,7 @@ from datetime import date
 from dispatcher.loader.cells import tidy_text
 from dispatcher.loader.drafts import Draft, Drafter
 from dispatcher.loader.header import BUILT_IN, Header
-from dispatcher.loader.rows import Row, Table, column_letters
+from dispatcher.loader.rows import Row, Table, name_column
 from dispatcher.loader.seen import SeenKeys
 from dispatcher.models import Campaign, Notice, Recipient, Refusal, State, mask_digits
 from dispatcher.placeholders import Placeholder, Text, fold
@@ -106,7 +106,7 @@ class Judge:
             return self._refuse(draft, "", reason)
         for position in surplus[:1]:
             reason = "stands to the right of the last column and is left out"
-            column = f"column {column_letters(position)}"
+            column = name_column(position)
             draft.notices.append(Notice(reason, draft.row.number, column, mask_digits(tidy_text(texts[position]).text)))
         return None
 

@@ -101,3 +101,10 @@ def column_letters(position: int) -> str:
         position, remainder = divmod(position - 1, 26)
         letters = chr(ord("A") + remainder) + letters
     return letters
+
+
+def name_column(position: int) -> str:
+    """Return what to call the column at ``position``, counted from 0; readers keep none beyond the limit apart."""
+    if position < MAX_COLUMNS:
+        return f"column {column_letters(position)}"
+    return f"beyond column {column_letters(MAX_COLUMNS - 1)}"
