@@ -41,9 +41,11 @@ _SCHEME = re.compile(r"(?i)^(?:tel|phone|whatsapp|sms|callto):(?://)?")
 _SCIENTIFIC = re.compile(r"\+?\d(?:[.,]\d+)?[eE]\+?\d+")
 _DECIMAL = re.compile(r"\d+[.,]\d+|\+\d{4,}[.,]\d+")
 _EXTENSION = re.compile(r"(?i)(?:;\s*ext|\bext|extension|\bx|(?<=\d)x|#)[\s.:=]*\d{1,7}$")
-_TWO_NUMBERS = re.compile(r"\d[\d\s().-]{4,}\d\s*(?:[,;|&]|\s(?:or|and|und|et|y|o)\s)\s*[+(]*\d[\d\s().-]{3,}\d")
+_BETWEEN_NUMBERS = re.compile(r"[,;|&\n\r\v\f\x85\u2028\u2029]|\s(?:or|and|und|et|y|o)\s|(?<=\d)[\s(]*\+")
+_MIN_DIGITS = 5  # fewer on one side of a separator are no number of their own
 _NOT_ALLOWED = re.compile(r"[^\d\s()+./-]")
-_MAX_DIGITS = 17  # the 15 of ITU-T E.164, and 00
+_MAX_DIGITS = 15  # ITU-T E.164, country code included
+_TWO_NUMBERS = "holds two numbers: keep one, or give each its own row"
 _TOO_MANY_DIGITS = "has too many digits for one phone number: are there two in the cell?"
 _UNLIKELY_TYPES = {
     PhoneNumberType.FIXED_LINE: "is a fixed line: WhatsApp rarely runs on one",
@@ -83,7 +85,7 @@ def read_number(text: str, rules: RecipientRules) -> Number | Unreadable:
 
 def _is_unquestionable(plain: PlainNumber, text: str, rules: RecipientRules) -> bool:
     """Return whether there is nothing to refuse in a plainly written number."""
-    if plain.digits.endswith(plain.digits[-1] * 6):
+    if len(plain.digits) > _MAX_DIGITS or plain.digits.endswith(plain.digits[-1] * 6):
         return False
     if rules.allowed_countries and plain.region not in rules.allowed_countries:
         return False
@@ -114,6 +116,11 @@ def _strip_wrappers(text: str) -> _Marks:
     return _Marks(text)
 
 
+def holds_two_numbers(text: str) -> bool:
+    """Return whether ``text`` has the digits of a number on both sides of a separator or a line break."""
+    return sum(_count_digits(part) >= _MIN_DIGITS for part in _BETWEEN_NUMBERS.split(text)) > 1
+
+
 def _to_ascii(text: str) -> str:
     """Return ``text`` with every script's digits, dashes and spaces as ASCII and invisible marks gone."""
     return "".join(map(_to_ascii_character, text))
@@ -140,11 +147,10 @@ def _find_misspelling(text: str) -> str:
         return "is empty: fill in a phone number or delete the row"
     if _SCIENTIFIC.fullmatch(text):
         return "was cut by Excel, its digits are lost: format the column as Text and enter it again"
-    if _TWO_NUMBERS.search(text) or text.count("+") > 1:
-        return "holds two numbers: keep one, or give each its own row"
-    extension = _EXTENSION.search(text)
-    if extension:
+    if _EXTENSION.search(text):
         return "holds an extension: a message cannot be sent to one; write the number of a mobile phone"
+    if holds_two_numbers(text) or text.count("+") > 1:
+        return _TWO_NUMBERS
     if any(character.isalpha() for character in text):
         return "holds letters: write the number in digits"
     return _find_stray_characters(text)
@@ -156,14 +162,20 @@ def _find_stray_characters(text: str) -> str:
     stray = _NOT_ALLOWED.search(text)
     if stray:
         return f"holds {stray.group()!r}: only digits, spaces and + - . ( ) are expected in a phone number"
-    left, slash, right = text.partition("/")
-    if slash and (_count_digits(left) > 5 or _count_digits(right) < 5 or "/" in right):
-        return "holds two numbers: keep one, or give each its own row"
+    if _is_split_by_slash(text):
+        return _TWO_NUMBERS
     if not any(character.isdigit() for character in text):
         return "holds no digits: fill in a phone number or delete the row"
     if "+" in text and _count_digits(text.partition("+")[0]):
         return "has a + in the middle: write the number as +12025550123"
-    return _TOO_MANY_DIGITS if _count_digits(text) > _MAX_DIGITS else ""
+    return _TOO_MANY_DIGITS if _count_digits(text) > _MAX_DIGITS + len("00") else ""
+
+
+def _is_split_by_slash(text: str) -> bool:
+    """Return whether a slash parts two numbers, not an area code from the rest as in ``0151/23456789``."""
+    left, slash, right = text.partition("/")
+    longest_code = 5 if text.startswith(("+", "0")) else _MIN_DIGITS - 1
+    return bool(slash) and (_count_digits(left) > longest_code or _count_digits(right) < _MIN_DIGITS or "/" in right)
 
 
 def _count_digits(text: str) -> int:
@@ -245,6 +257,8 @@ def _check_number(
     """Judge a parsed number: length, numbering plan, country, kind of line."""
     possible = phonenumbers.is_possible_number_with_reason(number)
     digits = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)[1:]
+    if len(digits) > _MAX_DIGITS:
+        return Unreadable(_TOO_MANY_DIGITS)
     if possible != ValidationResult.IS_POSSIBLE:
         return Unreadable(_explain_impossible(digits, possible))
     if len(set(digits[len(str(number.country_code)) :])) == 1:
