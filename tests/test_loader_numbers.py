@@ -26,6 +26,7 @@ DE = make_rules(written_as="national", default_region="DE")
 NOT_IN_A_PLAN = "has the right length but is in no country's numbering plan: check it"
 TWO = "holds two numbers: keep one, or give each its own row"
 CODE_MISSING = "has no country code: write the number as +44 7700 900123"
+NEGATIVE = "begins with a minus sign: remove it and write the number as +12025550123"
 FIXED_LINE = "is a fixed line: WhatsApp rarely runs on one"
 
 
@@ -112,6 +113,11 @@ def test_numbers_with_their_country_code_are_read(text: str, digits: str, notes:
          "holds '\u00b3': only digits, spaces and + - . ( ) are expected in a phone number"),
         ("+12025550123 (+12025550124)", TWO),
         ("1202+5550123", "has a + in the middle: write the number as +12025550123"),
+        ("-12025550101", NEGATIVE),
+        ("\u221212025550101", NEGATIVE),
+        ("\u2013 1 202 555 0101", NEGATIVE),
+        ("'-12025550101", NEGATIVE),
+        ("+-12025550101", NEGATIVE),
         ("-", "holds no digits: fill in a phone number or delete the row"),
         ("112", "is too short for a phone number of its country: add the missing digits"),
         ("+1202555012", "is too short for a phone number of its country: add the missing digits"),

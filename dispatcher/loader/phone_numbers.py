@@ -43,6 +43,7 @@ _DECIMAL = re.compile(r"\d+[.,]\d+|\+\d{4,}[.,]\d+")
 _EXTENSION = re.compile(r"(?i)(?:;\s*ext|\bext|extension|\bx|(?<=\d)x|#)[\s.:=]*\d{1,7}$")
 _BETWEEN_NUMBERS = re.compile(r"[,;|&\n\r\v\f\x85\u2028\u2029]|\s(?:or|and|und|et|y|o)\s|(?<=\d)[\s(]*\+")
 _MIN_DIGITS = 5  # fewer on one side of a separator are no number of their own
+_NEGATIVE = re.compile(r"\+?\s*-")
 _NOT_ALLOWED = re.compile(r"[^\d\s()+./-]")
 _MAX_DIGITS = 15  # ITU-T E.164, country code included
 _TWO_NUMBERS = "holds two numbers: keep one, or give each its own row"
@@ -166,6 +167,8 @@ def _find_stray_characters(text: str) -> str:
         return _TWO_NUMBERS
     if not any(character.isdigit() for character in text):
         return "holds no digits: fill in a phone number or delete the row"
+    if _NEGATIVE.match(text):
+        return "begins with a minus sign: remove it and write the number as +12025550123"
     if "+" in text and _count_digits(text.partition("+")[0]):
         return "has a + in the middle: write the number as +12025550123"
     return _TOO_MANY_DIGITS if _count_digits(text) > _MAX_DIGITS + len("00") else ""
