@@ -44,6 +44,7 @@ _EXTENSION = re.compile(r"(?i)(?:;\s*ext|\bext|extension|\bx|(?<=\d)x|#)[\s.:=]*
 _BETWEEN_NUMBERS = re.compile(r"[,;|&\n\r\v\f\x85\u2028\u2029]|\s(?:or|and|und|et|y|o)\s|(?<=\d)[\s(]*\+")
 _MIN_DIGITS = 5  # fewer on one side of a separator are no number of their own
 _NEGATIVE = re.compile(r"\+?\s*-")
+_CONTEXT = re.compile(r"(?i);phone-context=(\+[\d().-]+)?[^;]*")
 _NOT_ALLOWED = re.compile(r"[^\d\s()+./-]")
 _MAX_DIGITS = 15  # ITU-T E.164, country code included
 _TWO_NUMBERS = "holds two numbers: keep one, or give each its own row"
@@ -111,10 +112,19 @@ def _strip_wrappers(text: str) -> _Marks:
     link = _LINK.match(text)
     if link:
         text = "+" + text[link.end() :].partition("?")[0].partition("&")[0].replace("%2B", "+").lstrip("+ /")
-    text = _SCHEME.sub("", text).strip()
+    text = _read_context(_SCHEME.sub("", text).strip())
     if re.fullmatch(r"\+?\d{7,15}\.0", text):
         return _Marks(text[:-2], ("ended in .0, which was left out",))
     return _Marks(text)
+
+
+def _read_context(text: str) -> str:
+    """Return the number of a ``tel:`` URI; a local one goes after the digits its context names (RFC 3966)."""
+    context = _CONTEXT.search(text)
+    if context is None:
+        return text
+    number = _CONTEXT.sub("", text)
+    return number if number.startswith("+") else (context[1] or "") + number
 
 
 def holds_two_numbers(text: str) -> bool:
@@ -150,7 +160,7 @@ def _find_misspelling(text: str) -> str:
         return "was cut by Excel, its digits are lost: format the column as Text and enter it again"
     if _EXTENSION.search(text):
         return "holds an extension: a message cannot be sent to one; write the number of a mobile phone"
-    if holds_two_numbers(text) or text.count("+") > 1:
+    if holds_two_numbers(text):
         return _TWO_NUMBERS
     if any(character.isalpha() for character in text):
         return "holds letters: write the number in digits"
@@ -169,6 +179,8 @@ def _find_stray_characters(text: str) -> str:
         return "holds no digits: fill in a phone number or delete the row"
     if _NEGATIVE.match(text):
         return "begins with a minus sign: remove it and write the number as +12025550123"
+    if text.count("+") > 1:
+        return "has more than one +: write the number as +12025550123"
     if "+" in text and _count_digits(text.partition("+")[0]):
         return "has a + in the middle: write the number as +12025550123"
     return _TOO_MANY_DIGITS if _count_digits(text) > _MAX_DIGITS + len("00") else ""
