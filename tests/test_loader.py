@@ -291,6 +291,25 @@ def test_ragged_rows_are_refused(tmp_path: Path, line: str, reason: str) -> None
     assert (refusal.column, refusal.reason, refusal.key) == ("", reason, None)
 
 
+@pytest.mark.parametrize("cell", ["12345\n67890", "+1 202 555 0100\r\n+1 202 555 0101", " 030 12345\n\n030 12346 "])
+def test_two_lines_with_numbers_are_two_numbers(tmp_path: Path, cell: str) -> None:
+    """A line break between two numbers never makes one long number of them, however the column is written."""
+    path = write_csv(tmp_path, f'phone,name\n"{cell}",Ana\n')
+
+    for rules in ({}, {"written_as": "national", "default_region": "DE"}):
+        refusal = read_refusal(path, **rules)
+
+        assert (refusal.column, refusal.to, refusal.key) == ("phone", None, None)
+        assert refusal.reason == "the cell holds two numbers: keep one, or give each its own row"
+
+
+def test_a_number_broken_over_two_lines_is_one_number(tmp_path: Path) -> None:
+    """What is too short to be a number of its own belongs to the rest."""
+    recipient = read_recipient(write_csv(tmp_path, 'phone,name\n"+1 202\n555 0100",Ana\n'))
+
+    assert recipient.to == "12025550100"
+
+
 @pytest.mark.parametrize("word", ["N/A", "null", "None", "nan", "NaN", "-", "#N/A"])
 def test_words_for_nothing_are_refused_in_a_message(tmp_path: Path, word: str) -> None:
     """Nobody is greeted as "nan"; in a column that is not sent the word is just text."""

@@ -7,7 +7,7 @@ from datetime import date
 from dispatcher.loader.cells import is_tidy, tidy_text
 from dispatcher.loader.dates import find_date_columns, is_iso, read_date
 from dispatcher.loader.header import BUILT_IN, Header, wanted_columns
-from dispatcher.loader.phone_numbers import Number, read_number
+from dispatcher.loader.phone_numbers import TWO_NUMBERS, Number, holds_two_numbers, read_number
 from dispatcher.loader.rows import Note, Row
 from dispatcher.models import Campaign, Notice, mask_digits
 from dispatcher.placeholders import Placeholder, Text
@@ -93,11 +93,14 @@ class Drafter:
     def _tidy(self, draft: Draft) -> None:
         row = draft.row
         for position, key in enumerate(self._keys):
-            tidy = tidy_text(draft.values[key])
+            text = draft.values[key]
+            tidy = tidy_text(text)
             draft.values[key] = tidy.text
             if key in self._used:
                 self._keep(draft, key, row.notes.get(position), row.faults.get(position, ""))
                 self._keep(draft, key, tidy.note, tidy.fault)
+            if key in self.to_columns and holds_two_numbers(text):
+                draft.faults.setdefault(key, TWO_NUMBERS)  # a line break between them is now a space
 
     def _read_date(self, draft: Draft, key: str) -> None:
         moment = read_date(draft.values[key], day_first=self._day_first, from_1904=draft.row.from_1904)
@@ -132,6 +135,8 @@ class Drafter:
 
     def identify(self, draft: Draft) -> None:
         """Read the number and build the key, as far as that is possible."""
+        if draft.faults and not draft.faults.keys().isdisjoint(self.to_columns):
+            return
         only = self._only_to_column
         text = draft.values[only] if only else self._fill(self._rules.to, draft.values)
         if not text.strip():

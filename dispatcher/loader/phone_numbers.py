@@ -47,7 +47,7 @@ _NEGATIVE = re.compile(r"\+?\s*-")
 _CONTEXT = re.compile(r"(?i);phone-context=(\+[\d().-]+)?[^;]*")
 _NOT_ALLOWED = re.compile(r"[^\d\s()+./-]")
 _MAX_DIGITS = 15  # ITU-T E.164, country code included
-_TWO_NUMBERS = "holds two numbers: keep one, or give each its own row"
+TWO_NUMBERS = "holds two numbers: keep one, or give each its own row"
 _TOO_MANY_DIGITS = "has too many digits for one phone number: are there two in the cell?"
 _UNLIKELY_TYPES = {
     PhoneNumberType.FIXED_LINE: "is a fixed line: WhatsApp rarely runs on one",
@@ -161,7 +161,7 @@ def _find_misspelling(text: str) -> str:
     if _EXTENSION.search(text):
         return "holds an extension: a message cannot be sent to one; write the number of a mobile phone"
     if holds_two_numbers(text):
-        return _TWO_NUMBERS
+        return TWO_NUMBERS
     if any(character.isalpha() for character in text):
         return "holds letters: write the number in digits"
     return _find_stray_characters(text)
@@ -174,7 +174,7 @@ def _find_stray_characters(text: str) -> str:
     if stray:
         return f"holds {stray.group()!r}: only digits, spaces and + - . ( ) are expected in a phone number"
     if _is_split_by_slash(text):
-        return _TWO_NUMBERS
+        return TWO_NUMBERS
     if not any(character.isdigit() for character in text):
         return "holds no digits: fill in a phone number or delete the row"
     if _NEGATIVE.match(text):
