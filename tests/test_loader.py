@@ -1,5 +1,6 @@
 """The loader: what becomes of each row of an ordinary sheet, in which order the reasons count."""
 
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
@@ -310,7 +311,7 @@ def test_a_number_broken_over_two_lines_is_one_number(tmp_path: Path) -> None:
     assert recipient.to == "12025550100"
 
 
-@pytest.mark.parametrize("word", ["N/A", "null", "None", "nan", "NaN", "-", "#N/A"])
+@pytest.mark.parametrize("word", ["N/A", "null", "None", "nan", "NaN", "NaT", "<NA>", "(null)", "-"])
 def test_words_for_nothing_are_refused_in_a_message(tmp_path: Path, word: str) -> None:
     """Nobody is greeted as "nan"; in a column that is not sent the word is just text."""
     path = write_csv(tmp_path, f"phone,name,note\n+12025550100,{word},{word}\n")
@@ -321,6 +322,50 @@ def test_words_for_nothing_are_refused_in_a_message(tmp_path: Path, word: str) -
     assert refusal.value == word
     assert refusal.reason == "the cell stands for an empty one, and the message needs it: fill in the value"
     assert recipient.values["note"] == word
+
+
+@pytest.mark.parametrize(
+    "error",
+    ["#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!", "#FIELD!",
+     "#GETTING_DATA", "###", "##########", "Err:502", "#BEZUG!", "#\u00a1VALOR!"],
+)  # fmt: skip
+@pytest.mark.parametrize("column", ["phone", "name", "visit", "opt_out", "ward"])
+def test_errors_that_became_text_are_named(tmp_path: Path, column: str, error: str) -> None:
+    """A formula that failed is named in every column that is used, and is text in a column that is not."""
+    cells = {"phone": "+12025550100", "name": "Ana", "visit": "V1", "opt_out": "", "ward": "W", "note": error}
+    path = write_csv(tmp_path, f"{','.join(cells)}\n{','.join((cells | {column: error}).values())}\n")
+
+    refusal = read_refusal(path, key="{visit}", parameters={"WARD": "{ward}"}, skip_if={"opt_out": ("x",)})
+
+    assert (refusal.column, refusal.value) == (column, error)
+    assert refusal.reason == f"the cell shows the error {error}: correct its formula or type the value"
+
+
+def test_nat_is_a_name_and_nan_is_none(tmp_path: Path) -> None:
+    """Only pandas' own spelling of a missing time stands for nothing."""
+    assert read_recipient(write_csv(tmp_path, HEADER + "+12025550100,Nat\n")).values["name"] == "Nat"
+
+
+@pytest.mark.parametrize("value", ["\u00ad", "\u200d", "\u2800", "\u200c \u2063", "\u3164"])
+def test_a_cell_in_which_nobody_sees_anything_is_empty(tmp_path: Path, value: str) -> None:
+    """Marks without a shape greet nobody, and are no number, no key and no opt-out."""
+    path = write_csv(tmp_path, f"phone,name,visit,opt_out\n+12025550100,{value},V1,{value}\n")
+
+    refusal = read_refusal(path, skip_if={"opt_out": ("x",)})
+    keyless = read_refusal(path, key="{name}", body=["{visit}"])
+    numberless = read_refusal(path, to="{name}", body=["{visit}"])
+
+    assert (refusal.column, refusal.reason) == ("name", "the cell is empty, and the message needs it: fill it in")
+    assert keyless.reason == "the cell is empty, and the key needs it: fill it in"
+    assert numberless.reason == "the cell is empty: fill in a phone number or delete the row"
+
+
+@pytest.mark.parametrize("value", ["Zo\u0308e\u00ad", "\U0001f469\u200d\U0001f4bb", "\u0645\u06cc\u200c\u062e"])
+def test_marks_between_letters_stay(tmp_path: Path, value: str) -> None:
+    """Joiners and soft hyphens carry meaning where there is something to join."""
+    recipient = read_recipient(write_csv(tmp_path, f"{HEADER}+12025550100,{value}\n"))
+
+    assert recipient.values["name"] == unicodedata.normalize("NFC", value)
 
 
 def test_a_sheet_can_be_read_again(tmp_path: Path) -> None:

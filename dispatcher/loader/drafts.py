@@ -6,7 +6,9 @@ from datetime import date
 
 from dispatcher.loader.cells import is_tidy, tidy_text
 from dispatcher.loader.dates import find_date_columns, is_iso, read_date
+from dispatcher.loader.excel_cells import read_error
 from dispatcher.loader.header import BUILT_IN, Header, wanted_columns
+from dispatcher.loader.hollow import ERRORS, is_invisible
 from dispatcher.loader.phone_numbers import TWO_NUMBERS, Number, holds_two_numbers, read_number
 from dispatcher.loader.rows import Note, Row
 from dispatcher.models import Campaign, Notice, mask_digits
@@ -85,6 +87,7 @@ class Drafter:
         draft = Draft(row, dict(zip(self._keys, texts, strict=False)))
         if row.faults or row.notes or not is_tidy(texts):
             self._tidy(draft)
+        self._look_through(draft)
         for key in self._dates:
             if not is_iso(draft.values[key]) and key not in draft.faults:
                 self._read_date(draft, key)
@@ -101,6 +104,15 @@ class Drafter:
                 self._keep(draft, key, tidy.note, tidy.fault)
             if key in self.to_columns and holds_two_numbers(text):
                 draft.faults.setdefault(key, TWO_NUMBERS)  # a line break between them is now a space
+
+    def _look_through(self, draft: Draft) -> None:
+        """Name the errors of formulas that stand as text, and empty cells in which nobody sees anything."""
+        for key in self._used:
+            value = draft.values[key]
+            if value in ERRORS:
+                draft.faults.setdefault(key, read_error(value).fault)
+            elif not value.isascii() and is_invisible(value):
+                draft.values[key] = ""
 
     def _read_date(self, draft: Draft, key: str) -> None:
         moment = read_date(draft.values[key], day_first=self._day_first, from_1904=draft.row.from_1904)

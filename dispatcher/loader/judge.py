@@ -7,13 +7,11 @@ from datetime import date
 from dispatcher.loader.cells import tidy_text
 from dispatcher.loader.drafts import Draft, Drafter
 from dispatcher.loader.header import BUILT_IN, Header
+from dispatcher.loader.hollow import stands_for_nothing
 from dispatcher.loader.rows import Row, Table, name_column
 from dispatcher.loader.seen import SeenKeys
 from dispatcher.models import Campaign, Notice, Recipient, Refusal, State, mask_digits
 from dispatcher.placeholders import Placeholder, Text, fold
-
-# Words that stand for "nothing"; a message must not greet anybody with them.
-_EMPTY_WORDS = frozenset({"n/a", "#n/a", "null", "none", "nan", "undefined", "-", "--", "\N{EN DASH}", "\N{EM DASH}"})
 
 Check = Callable[[Recipient], Refusal | None]
 
@@ -177,7 +175,7 @@ class Judge:
                 reason = f"the cell is empty, and the message needs it: fill it in{self._hint_merged(draft, key)}"
                 return self._refuse(draft, key, reason)
         for key in self._filled:
-            if draft.values[key].casefold() in _EMPTY_WORDS:
+            if stands_for_nothing(draft.values[key]):
                 reason = "the cell stands for an empty one, and the message needs it: fill in the value"
                 return self._refuse(draft, key, reason)
         return None
