@@ -157,64 +157,6 @@ def test_a_duplicate_of_a_refused_row_is_sent(tmp_path: Path) -> None:
     assert isinstance(second, Recipient)
 
 
-def test_opted_out_rows_and_their_number_are_skipped(tmp_path: Path) -> None:
-    """Who opted out in one row is skipped in later rows as well."""
-    path = write_csv(
-        tmp_path, "phone,name,opt_out\n+12025550100,Ana, YES \n+1 202 555 0100,Ana,\n+12025550101,Bob,no\n"
-    )
-
-    first, second, third = read_all(path, skip_if={"opt_out": ("yes", "x")})
-
-    assert isinstance(first, Refusal)
-    assert (first.state, first.column, first.reason) == (
-        State.SKIPPED, "opt_out", 'left out because "opt_out" says so',
-    )  # fmt: skip
-    assert isinstance(second, Refusal)
-    assert (second.state, second.reason) == (State.SKIPPED, "opted out in row 2")
-    assert isinstance(third, Recipient)
-
-
-def test_opting_out_too_late_in_the_sheet_is_said(tmp_path: Path) -> None:
-    """A person whose earlier row is not marked is pointed out on the row that is."""
-    path = write_csv(tmp_path, "phone,name,opt_out\n+12025550100,Ana,\n+12025550100,Ana,x\n")
-
-    first, second = read_all(path, skip_if={"opt_out": ("x",)})
-
-    assert isinstance(first, Recipient)
-    assert [notice.reason for notice in second.notices] == [
-        "row 2 above has the same number and will be sent: mark it as well"
-    ]
-
-
-@pytest.mark.parametrize("content", ["+12025550100\n", "number\n1 202 555 0100\n", "name,Phone\nAna,12025550100\n"])
-def test_suppressed_numbers_are_skipped(tmp_path: Path, content: str) -> None:
-    """Numbers of the suppression list are never messaged, whether it has a header or other columns."""
-    suppress = write_csv(tmp_path, content, "opted_out.csv")
-    path = write_csv(tmp_path, HEADER + ANA + BOB)
-
-    first, second = read_all(path, suppress_path=suppress)
-
-    assert isinstance(first, Refusal)
-    assert (first.state, first.reason, first.key) == (
-        State.SKIPPED, "on the list of numbers never to be messaged", "12025550100",
-    )  # fmt: skip
-    assert isinstance(second, Recipient)
-
-
-def test_an_unreadable_suppression_list_stops_everything(tmp_path: Path) -> None:
-    """When a number on the list cannot be read nobody knows who must be left out."""
-    suppress = write_csv(tmp_path, "phone\n+12025550100\n12025550101x7\n", "opted_out.csv")
-    path = write_csv(tmp_path, HEADER + ANA)
-
-    with pytest.raises(SheetError) as caught:
-        read(path, suppress_path=suppress)
-
-    assert str(caught.value) == (
-        'opted_out.csv, row 3: the number "12*******01x7" holds an extension: a message cannot be sent to'
-        " one; write the number of a mobile phone; until then nobody can say who must be left out"
-    )
-
-
 def test_the_key_is_built_from_columns_and_built_ins(tmp_path: Path) -> None:
     """In the key {to} is the number and {today} the day, even when columns have these names."""
     path = write_csv(tmp_path, "to,today,visit\n+12025550100,never,V1\n")

@@ -37,7 +37,7 @@ class Sheet:
         self._opened = opened
         self._today = today
         self._check = check
-        self._suppressed = read_suppressed(campaign.recipient)
+        self._suppressed = read_suppressed(campaign.recipient, campaign.sheet.encoding)
 
     def __iter__(self) -> Iterator[Recipient | Refusal]:
         """Yield what every row that is not blank is, in file order.
@@ -46,8 +46,9 @@ class Sheet:
             SheetError: the file turns out to be broken, or has no rows below its header.
         """
         table, header = self._opened
-        self.notices = _describe_file(self.path, self._opened)
-        judge = Judge(self._campaign, table, header, today=self._today, suppressed=self._suppressed, check=self._check)
+        self.notices = [*_describe_file(self.path, self._opened), *self._suppressed.notices]
+        suppressed = self._suppressed.numbers
+        judge = Judge(self._campaign, table, header, today=self._today, suppressed=suppressed, check=self._check)
         is_empty = True
         for row in self._data_rows():
             is_empty = False
