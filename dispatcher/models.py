@@ -178,8 +178,9 @@ class RecipientRules:
     """How a row becomes a recipient.
 
     Attributes:
-        written_as: whether digits are read with their country code or as national numbers; None refuses
-            those that can be read both ways.
+        written_as: whether digits are read with their country code or as national numbers. None, where the
+            campaign file does not say: with a default region those that can be read both ways are refused,
+            without one all are read with their country code.
         default_region: ISO 3166 letters of the country national numbers belong to.
         skip_if: folded column name to the folded words that mean "do not message this row".
         suppress_path: file of numbers never to be messaged, or None.

@@ -27,7 +27,7 @@ def test_least_file_has_careful_defaults(tmp_path: Path) -> None:
     endpoint = "https://studio-api-eu.ai.vonage.com/messaging/conversation"
     assert campaign.agent == Agent("66c0ec5d5cd447cc0bafda3b", "eu", 1, 300.0, endpoint, "agent")
     assert campaign.sheet == SheetRules()
-    assert campaign.recipient == RecipientRules(parse_text("{phone}"), parse_text("{to}"), "international")
+    assert campaign.recipient == RecipientRules(parse_text("{phone}"), parse_text("{to}"), None)
     assert (campaign.name, campaign.channel, campaign.session_parameters) == ("reminders", "whatsapp", ())
     assert campaign.template is not None
     assert (campaign.template.namespace, campaign.template.name) == ("0f5f", "appointment_reminder")

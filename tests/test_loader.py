@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dispatcher.errors import SheetError
 from dispatcher.loader.seen import SeenKeys
-from dispatcher.models import Recipient, Refusal, SheetRules, State
+from dispatcher.models import Notice, Recipient, Refusal, SheetRules, State
 from tests.sheets import read, read_all, read_one, read_recipient, read_refusal, write_csv, write_xlsx
 
 HEADER = "phone,name\n"
@@ -232,6 +232,38 @@ def test_ragged_rows_are_refused(tmp_path: Path, line: str, reason: str) -> None
     refusal = read_refusal(path)
 
     assert (refusal.column, refusal.reason, refusal.key) == ("", reason, None)
+
+
+def test_numbers_of_an_undeclared_column_are_pointed_out_once(tmp_path: Path) -> None:
+    """Digits without + are read with their country code; where nobody said that they are, it is said once."""
+    numbers = ["+12025550100", "4795551234", "'4795551235", "004795551236", "https://wa.me/4795551237", "n/a"]
+    path = write_csv(tmp_path, HEADER + "".join(f"{number},Ana\n" for number in numbers))
+
+    undeclared = read(path, written_as=None)
+    declared = read(path, written_as="international")
+    rows = list(undeclared)
+
+    assert [row.to for row in rows[1:3]] == ["4795551234", "4795551235"]
+    assert [row.to for row in declared] == [row.to for row in rows]
+    assert undeclared.notices == [
+        Notice(
+            "read 2 numbers without + as beginning with the country code, such as +47*****234 in row 3; if that is"
+            ' right, write written_as = "international" in the campaign file, if not, written_as = "national" and'
+            " default_region"
+        )
+    ]
+    assert declared.notices == []
+
+
+def test_numbers_with_two_readings_are_refused_and_not_pointed_out(tmp_path: Path) -> None:
+    """With a region and nothing said on how numbers are written, nothing is read by default."""
+    sheet = read(write_csv(tmp_path, HEADER + "15123456789,Ana\n"), written_as=None, default_region="DE")
+
+    (row,) = sheet
+
+    assert isinstance(row, Refusal)
+    assert row.reason.startswith("the number can be read with its country code and as a number of DE")
+    assert sheet.notices == []
 
 
 @pytest.mark.parametrize("cell", ["12345\n67890", "+1 202 555 0100\r\n+1 202 555 0101", " 030 12345\n\n030 12346 "])

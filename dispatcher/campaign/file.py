@@ -92,8 +92,7 @@ def _build_recipient(folder: Path, section: RecipientSection) -> RecipientRules:
     return RecipientRules(
         to=parse_text(section.to),
         key=parse_text(section.key),
-        # With a region but no word on how numbers are written, what can be read both ways is refused.
-        written_as=section.written_as or (None if section.default_region else "international"),
+        written_as=section.written_as,
         default_region=section.default_region,
         skip_if={fold(column): tuple(fold(word) for word in words) for column, words in section.skip_if.items()},
         suppress_path=folder / section.suppress if section.suppress else None,

@@ -63,6 +63,8 @@ class Drafter:
         self._dates = find_date_columns(campaign.message_texts) - BUILT_IN
         order = campaign.sheet.text_dates
         self._day_first = None if order is None else order == "day_first"
+        self._is_undeclared = self._rules.written_as is None and self._rules.default_region is None
+        self._guess_count, self._first_guess = 0, ""
         self._once: dict[tuple[str, str], tuple[Notice, int]] = {}
         self.to_columns = [placeholder.key for placeholder in self._rules.to.placeholders]
         self._only_to_column = self.to_columns[0] if is_one_column(self._rules.to) else ""
@@ -71,12 +73,21 @@ class Drafter:
         ]
 
     @property
-    def column_notices(self) -> list[Notice]:
-        """What is said once per column: the first cell, and how many there are."""
-        return [
+    def sheet_notices(self) -> list[Notice]:
+        """What is said once per column, with the first cell and how many there are, or once per sheet."""
+        notices = [
             replace(notice, reason=f"{notice.reason} ({count:,} cells)") if count > 1 else notice
             for notice, count in self._once.values()
         ]
+        return [*notices, Notice(self._describe_guesses())] if self._guess_count else notices
+
+    def _describe_guesses(self) -> str:
+        what = "1 number" if self._guess_count == 1 else f"{self._guess_count:,} numbers"
+        return (
+            f"read {what} without + as beginning with the country code, such as {self._first_guess}; if that is right,"
+            ' write written_as = "international" in the campaign file, if not, written_as = "national" and'
+            " default_region"
+        )
 
     def draft(self, row: Row) -> Draft:
         """Return the row with tidy values; a row of another width is cut or filled up with blanks."""
@@ -159,6 +170,9 @@ class Drafter:
             draft.to_reason = f"the number {number.reason}"
             return
         draft.to = number.digits
+        if self._is_undeclared and text.lstrip("'`")[:1].isdigit() and not text.startswith("00"):
+            self._guess_count += 1
+            self._first_guess = self._first_guess or f"+{mask_digits(draft.to)} in row {draft.row.number}"
         for note in number.notes:
             key = self.to_columns[0] if self.to_columns else ""
             draft.notices.append(self.make_notice(draft, key, f"the number {note}"))

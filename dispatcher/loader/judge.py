@@ -44,9 +44,9 @@ class Judge:
         self._opted_out = SeenKeys()
 
     @property
-    def column_notices(self) -> list[Notice]:
-        """What is to be said once per column, after all rows."""
-        return self._drafter.column_notices
+    def sheet_notices(self) -> list[Notice]:
+        """What is to be said once per column or once per sheet, after all rows."""
+        return self._drafter.sheet_notices
 
     def judge(self, row: Row) -> Recipient | Refusal:
         """Return what ``row`` is; the first reason against it wins.

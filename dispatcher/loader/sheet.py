@@ -55,7 +55,7 @@ class Sheet:
             yield judge.judge(row)
         if is_empty:
             raise SheetError(f"{self.path.name}: has no rows below its header in row {header.row_number}")
-        self.notices += judge.column_notices
+        self.notices += judge.sheet_notices
 
     def _data_rows(self) -> Iterator[Row]:
         first = self._opened.header.row_number
