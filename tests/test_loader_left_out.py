@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from dispatcher.errors import SheetError
 from dispatcher.models import Notice, Recipient, Refusal, SheetRules, State
-from tests.sheets import read, read_all, write_csv
+from tests.sheets import read, read_all, write_csv, write_xlsx
 
 HEADER = "phone,name\n"
 ANA = "+12025550100,Ana\n"
@@ -30,15 +31,95 @@ def test_opted_out_rows_and_their_number_are_skipped(tmp_path: Path) -> None:
     assert isinstance(third, Recipient)
 
 
-def test_opting_out_too_late_in_the_sheet_is_said(tmp_path: Path) -> None:
-    """A person whose earlier row is not marked is pointed out on the row that is."""
-    path = write_csv(tmp_path, "phone,name,opt_out\n+12025550100,Ana,\n+12025550100,Ana,x\n")
+@pytest.mark.parametrize("key", ["{to}", "{visit}"])
+def test_opting_out_below_counts_above(tmp_path: Path, key: str) -> None:
+    """Who opted out in any row is messaged in none, whatever identifies a message."""
+    path = write_csv(tmp_path, "phone,name,visit,opt_out\n+12025550100,Ana,V1,\n1 202 555 0100,Ana,V2,x\n")
 
-    first, second = read_all(path, skip_if={"opt_out": ("x",)})
+    first, second = read_all(path, key=key, skip_if={"opt_out": ("x",)})
 
-    assert isinstance(first, Recipient)
-    assert [notice.reason for notice in second.notices] == [
-        "row 2 above has the same number and will be sent: mark it as well"
+    assert isinstance(first, Refusal)
+    assert (first.state, first.column, first.reason) == (State.SKIPPED, "phone", "opted out in row 3")
+    assert isinstance(second, Refusal)
+    assert second.reason == 'left out because "opt_out" says so'
+
+
+@pytest.mark.parametrize("opt_outs", [("yes", ""), ("", "yes")], ids=["hidden-above", "hidden-below"])
+def test_hidden_rows_opt_people_out(tmp_path: Path, opt_outs: tuple[str, str]) -> None:
+    """A filter that hides the opt-outs does not bring these people back."""
+    path = write_xlsx(tmp_path, [["phone", "name", "opt_out"], *(["+12025550100", "Ana", word] for word in opt_outs)])
+    workbook = openpyxl.load_workbook(path)
+    workbook.worksheets[0].row_dimensions[2 + opt_outs.index("yes")].hidden = True
+    workbook.save(path)
+
+    rows = read_all(path, skip_if={"opt_out": ("yes",)}, sheet=SheetRules(hidden_rows="skip"))
+
+    assert [row.state for row in rows if isinstance(row, Refusal)] == [State.SKIPPED, State.SKIPPED]
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        ("+1202555010", "the number is too short for a phone number of its country: add the missing digits"),
+        ("", "the cell is empty: fill in a phone number or delete the row"),
+        ("#REF!", "the cell shows the error #REF!: correct its formula or type the value"),
+    ],
+    ids=["mistyped", "blank", "error"],
+)
+def test_an_opt_out_of_nobody_knows_whom_is_refused(tmp_path: Path, number: str, reason: str) -> None:
+    """The same person may be in another row, so this is something to correct and no ordinary skip."""
+    path = write_csv(tmp_path, f"phone,name,opt_out\n{number},Ana,x\n")
+
+    (row,) = read_all(path, skip_if={"opt_out": ("x",)})
+
+    assert isinstance(row, Refusal)
+    assert (row.state, row.column) == (State.REFUSED, "phone")
+    assert row.reason == f'{reason}; "opt_out" leaves a person out, and nobody can say whom'
+
+
+def test_an_opt_out_from_a_country_that_is_not_allowed_is_skipped(tmp_path: Path) -> None:
+    """The number can be read, so it is known whom to leave out."""
+    path = write_csv(tmp_path, "phone,name,opt_out\n+447911123456,Ana,x\n")
+
+    (row,) = read_all(path, skip_if={"opt_out": ("x",)}, allowed_countries=("US",))
+
+    assert isinstance(row, Refusal)
+    assert (row.state, row.reason) == (State.SKIPPED, 'left out because "opt_out" says so')
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ["Ana,Maria,+12025550100,x", "Ana, Maria,+12025550100,x,", "Ana,+12025550100,x,note", "+12025550100,x"],
+    ids=["comma", "comma-and-tail", "surplus-cell", "lost-cell"],
+)
+def test_an_opt_out_in_a_broken_row_counts(tmp_path: Path, broken: str) -> None:
+    """Where the cells of a row have moved, the person is found where the cells belong."""
+    path = write_csv(tmp_path, f"name,phone,opt_out\n{broken}\nAna,+12025550100,\nBob,+12025550101,\n")
+
+    first, second, third = read_all(path, skip_if={"opt_out": ("x",)})
+
+    assert isinstance(first, Refusal)
+    assert first.reason.startswith("the row has ")
+    assert isinstance(second, Refusal)
+    assert (second.state, second.reason) == (State.SKIPPED, "opted out in row 2")
+    assert isinstance(third, Recipient)
+
+
+def test_other_words_in_an_opt_out_column_are_shown_once(tmp_path: Path) -> None:
+    """A word that nobody listed leaves nobody out; a person must see it, whatever it looks like."""
+    words = ["no", "YES!", "", "ja", "No", "x", "\u200d", "maybe", "call +12025550100", "later", "NO"]
+    lines = [f"+120255501{index:02},Ana,{word}\n" for index, word in enumerate(words)]
+    sheet = read(write_csv(tmp_path, "phone,name,opt_out\n" + "".join(lines)), skip_if={"opt_out": ("x", "yes")})
+
+    rows = list(sheet)
+
+    assert [row.row_number for row in rows if isinstance(row, Refusal)] == [7]
+    assert sheet.notices == [
+        Notice(
+            'holds words that leave nobody out: "no", "YES!", "ja", "maybe", "call +12******100" (8 cells);'
+            " add those that should to skip_if in the campaign file",
+            column="opt_out",
+        )
     ]
 
 

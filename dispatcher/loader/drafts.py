@@ -160,8 +160,7 @@ class Drafter:
         """Read the number and build the key, as far as that is possible."""
         if draft.faults and not draft.faults.keys().isdisjoint(self.to_columns):
             return
-        only = self._only_to_column
-        text = draft.values[only] if only else self._fill(self._rules.to, draft.values)
+        text = self._fill_number(draft)
         if not text.strip():
             draft.to_reason = "the cell is empty: fill in a phone number or delete the row"
             return
@@ -177,6 +176,17 @@ class Drafter:
             key = self.to_columns[0] if self.to_columns else ""
             draft.notices.append(self.make_notice(draft, key, f"the number {note}"))
         self._build_key(draft)
+
+    def find_person(self, draft: Draft) -> str:
+        """Return the digits of the number, whether its country is allowed or not; ``""`` if it cannot be read."""
+        if not draft.faults.keys().isdisjoint(self.to_columns):
+            return ""
+        number = read_number(self._fill_number(draft), replace(self._rules, allowed_countries=()))
+        return number.digits if isinstance(number, Number) else ""
+
+    def _fill_number(self, draft: Draft) -> str:
+        only = self._only_to_column
+        return draft.values[only] if only else self._fill(self._rules.to, draft.values)
 
     def _build_key(self, draft: Draft) -> None:
         if self._rules.key.source == "{to}":

@@ -17,7 +17,7 @@ Check = Callable[[Recipient], Refusal | None]
 
 
 class Judge:
-    """Judges the rows of one sheet in their order; remembers keys and people who opted out."""
+    """Judges the rows of one sheet in their order; remembers their keys."""
 
     def __init__(
         self,
@@ -27,6 +27,7 @@ class Judge:
         *,
         today: date,
         suppressed: SeenKeys,
+        opted_out: SeenKeys,
         check: Check | None,
     ) -> None:
         self._campaign = campaign
@@ -41,7 +42,7 @@ class Judge:
         self._parameters = list(_columns_in(text for text in texts if _is_whole_parameter(text)))
         self._seen = SeenKeys()
         self._refused = SeenKeys()
-        self._opted_out = SeenKeys()
+        self._opted_out = opted_out
 
     @property
     def sheet_notices(self) -> list[Notice]:
@@ -51,7 +52,7 @@ class Judge:
     def judge(self, row: Row) -> Recipient | Refusal:
         """Return what ``row`` is; the first reason against it wins.
 
-        Order: shape of the row, hidden, opted out, number, suppressed, key, cells in use, the caller's check,
+        Order: shape of the row, opted out, hidden, number, suppressed, key, cells in use, the caller's check,
         duplicate. So a row is skipped as a duplicate only of one that can be sent.
         """
         draft = self._drafter.draft(row)
@@ -109,27 +110,26 @@ class Judge:
         return None
 
     def _find_left_out(self, draft: Draft) -> Refusal | None:
-        """Skip a hidden row and a person who opted out."""
+        """Skip a person who opted out and a hidden row; refuse a row of which nobody knows who opted out."""
+        rules = self._campaign.recipient.skip_if
+        for key, words in rules.items():
+            if draft.values[key] and fold(draft.values[key]) in words:
+                reason = f'left out because "{self._drafter.label(key)}" says so'
+                return self._find_unknown_person(draft, key) or self._refuse(draft, key, reason, State.SKIPPED)
         if draft.row.hidden and self._campaign.sheet.hidden_rows == "skip":
             return self._refuse(draft, "", "hidden by a filter in Excel or by hand", State.SKIPPED)
-        for key, words in self._campaign.recipient.skip_if.items():
+        for key in rules:
             if key in draft.faults:
                 return self._refuse(draft, key, f"the cell {draft.faults[key]}")
-            if draft.values[key] and fold(draft.values[key]) in words:
-                self._opt_out(draft, key)
-                reason = f'left out because "{self._drafter.label(key)}" says so'
-                return self._refuse(draft, key, reason, State.SKIPPED)
         return None
 
-    def _opt_out(self, draft: Draft, key: str) -> None:
-        """Remember the number, and point out an earlier row that will be sent nevertheless."""
-        if not draft.to:
-            return
-        self._opted_out.add(draft.to, draft.row.number)
-        earlier = self._seen.find(draft.key) if draft.key else None
-        if earlier:
-            reason = f"row {earlier} above has the same number and will be sent: mark it as well"
-            draft.notices.append(self._drafter.make_notice(draft, key, reason))
+    def _find_unknown_person(self, draft: Draft, key: str) -> Refusal | None:
+        """Refuse an opt-out without a number that can be read: another row of that person may be sent."""
+        unreadable = self._find_unreadable_number(draft)
+        if unreadable is None or self._drafter.find_person(draft):
+            return None
+        reason = f'{unreadable.reason}; "{self._drafter.label(key)}" leaves a person out, and nobody can say whom'
+        return replace(unreadable, reason=reason)
 
     def _find_unreadable_number(self, draft: Draft) -> Refusal | None:
         if draft.faults:

@@ -5,9 +5,11 @@ from datetime import date
 from pathlib import Path
 
 from dispatcher.errors import HiddenRowsError, SheetError
+from dispatcher.loader.drafts import Drafter
 from dispatcher.loader.files import OpenedSheet, open_sheet
 from dispatcher.loader.header import wanted_columns
 from dispatcher.loader.judge import Check, Judge
+from dispatcher.loader.opt_outs import OptOuts, find_opt_outs
 from dispatcher.loader.rows import Row
 from dispatcher.loader.suppression import read_suppressed
 from dispatcher.models import Campaign, Notice, Recipient, Refusal
@@ -46,9 +48,17 @@ class Sheet:
             SheetError: the file turns out to be broken, or has no rows below its header.
         """
         table, header = self._opened
-        self.notices = [*_describe_file(self.path, self._opened), *self._suppressed.notices]
-        suppressed = self._suppressed.numbers
-        judge = Judge(self._campaign, table, header, today=self._today, suppressed=suppressed, check=self._check)
+        opt_outs = self._find_opt_outs()
+        self.notices = [*_describe_file(self.path, self._opened), *self._suppressed.notices, *opt_outs.notices]
+        judge = Judge(
+            self._campaign,
+            table,
+            header,
+            today=self._today,
+            suppressed=self._suppressed.numbers,
+            opted_out=opt_outs.numbers,
+            check=self._check,
+        )
         is_empty = True
         for row in self._data_rows():
             is_empty = False
@@ -56,6 +66,13 @@ class Sheet:
         if is_empty:
             raise SheetError(f"{self.path.name}: has no rows below its header in row {header.row_number}")
         self.notices += judge.sheet_notices
+
+    def _find_opt_outs(self) -> OptOuts:
+        """Read the sheet once for who opted out, so that rows above and hidden rows count as well."""
+        table, header = self._opened
+        drafter = Drafter(self._campaign, header, self._today)
+        rows = (row for row in table.read_rows() if row.number > header.row_number)
+        return find_opt_outs(self._campaign, header, rows, drafter=drafter, has_fixed_width=table.has_fixed_width)
 
     def _data_rows(self) -> Iterator[Row]:
         first = self._opened.header.row_number

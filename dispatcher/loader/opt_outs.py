@@ -1,0 +1,113 @@
+"""Finds who opted out anywhere in a sheet, before the first of its rows is judged."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from operator import itemgetter
+from typing import NamedTuple
+
+from dispatcher.loader.cells import tidy_text
+from dispatcher.loader.drafts import Drafter
+from dispatcher.loader.header import Header
+from dispatcher.loader.hollow import ERRORS, is_invisible
+from dispatcher.loader.rows import Row
+from dispatcher.loader.seen import SeenKeys
+from dispatcher.models import Campaign, Notice, mask_digits
+from dispatcher.placeholders import fold
+
+_MAX_MOVED = 20  # cells of a broken row move by a few columns
+_WORDS_SHOWN = 5
+
+
+class OptOuts(NamedTuple):
+    """The numbers of everybody who opted out, with the row that says so, and the words that left nobody out."""
+
+    numbers: SeenKeys
+    notices: list[Notice]
+
+
+class _SkipColumn:
+    """One column of ``skip_if``; counts the words in it that the campaign file does not name."""
+
+    def __init__(self, position: int, label: str, words: tuple[str, ...]) -> None:
+        self._position, self._label, self._words = position, label, words
+        self._others: dict[str, str] = {}
+        self._other_count = 0
+
+    def leaves_out(self, texts: Sequence[str]) -> bool:
+        """Return whether these cells say that their row is to be left out."""
+        return _fold_cell(texts[self._position]) in self._words
+
+    def count_others(self, texts: Sequence[str]) -> None:
+        """Remember the word, unless it leaves the row out or is none."""
+        word = _fold_cell(texts[self._position])
+        if not word or word in self._words:
+            return
+        self._other_count += 1
+        if len(self._others) < _WORDS_SHOWN:
+            self._others.setdefault(word, mask_digits(tidy_text(texts[self._position]).text))
+
+    def describe_others(self) -> Iterator[Notice]:
+        """Yield what a person should know about the words."""
+        if self._others:
+            words = ", ".join(f'"{word}"' for word in self._others.values())
+            count = "1 cell" if self._other_count == 1 else f"{self._other_count:,} cells"
+            reason = f"holds words that leave nobody out: {words} ({count}); add those that should to skip_if"
+            yield Notice(f"{reason} in the campaign file", column=self._label)
+
+
+@lru_cache(maxsize=4096)  # a column of yes and no
+def _fold_cell(text: str) -> str:
+    """Return a cell as the words of ``skip_if`` are compared; ``""`` where it holds no word."""
+    tidy = tidy_text(text).text
+    return "" if tidy in ERRORS or is_invisible(tidy) else fold(tidy)
+
+
+def find_opt_outs(
+    campaign: Campaign, header: Header, rows: Iterable[Row], *, drafter: Drafter, has_fixed_width: bool
+) -> OptOuts:
+    """Go through all rows, hidden ones too, for those that ``skip_if`` leaves out.
+
+    Where a row has too many or too few cells, they may have moved: then each place they may belong to counts.
+
+    Args:
+        campaign: its ``skip_if`` names the columns and the words.
+        header: names the columns of the rows.
+        rows: the rows below the header.
+        drafter: reads the numbers.
+        has_fixed_width: whether a row of another length than the header is broken.
+    """
+    labels = dict(zip(header.keys, header.labels, strict=True))
+    columns = [
+        _SkipColumn(header.keys.index(key), labels[key], words) for key, words in campaign.recipient.skip_if.items()
+    ]
+    found = OptOuts(SeenKeys(), [])
+    if not columns:
+        return found
+    width = len(header.keys)
+    pick = itemgetter(*(header.keys.index(key) for key in campaign.recipient.skip_if))
+    for row in rows:
+        if len(row.texts) == width and not "".join(pick(row.texts)):
+            continue
+        readings = list(_find_readings(row.texts, width, has_fixed_width=has_fixed_width))
+        for column in columns:
+            column.count_others(readings[0])
+        if any(column.leaves_out(texts) for texts in readings for column in columns):
+            for texts in readings:
+                person = drafter.find_person(drafter.draft(row._replace(texts=texts)))
+                if person:
+                    found.numbers.add(person, row.number)
+    found.notices.extend(notice for column in columns for notice in column.describe_others())
+    return found
+
+
+def _find_readings(texts: Sequence[str], width: int, *, has_fixed_width: bool) -> Iterator[Sequence[str]]:
+    """Yield the cells as they stand, filled up with blanks, then moved to the left or right where that may be."""
+    missing = max(0, width - len(texts))
+    yield [*texts, *[""] * missing]
+    if not has_fixed_width:
+        return
+    surplus = max((position + 1 for position in range(width, len(texts)) if texts[position].strip()), default=width)
+    for moved in range(1, min(surplus - width, _MAX_MOVED) + 1):
+        yield texts[moved:]
+    for moved in range(1, missing + 1):
+        yield [*[""] * moved, *texts, *[""] * (missing - moved)]
