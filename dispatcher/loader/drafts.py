@@ -40,6 +40,11 @@ class Draft:
     key_column: str = ""
 
 
+def _begins_with_code(text: str) -> bool:
+    """Return whether the first digits of a number were taken for a country code, and neither + nor 00 says so."""
+    return text.lstrip("'`")[:1].isdigit() and not text.startswith("00")
+
+
 def is_one_column(text: Text) -> bool:
     """Return whether ``text`` is nothing but one placeholder without a format."""
     (first, *rest) = text.parts or ("",)
@@ -118,12 +123,13 @@ class Drafter:
 
     def _look_through(self, draft: Draft) -> None:
         """Name the errors of formulas that stand as text, and empty cells in which nobody sees anything."""
+        values = draft.values
         for key in self._used:
-            value = draft.values[key]
+            value = values[key]
             if value in ERRORS:
                 draft.faults.setdefault(key, read_error(value).fault)
-            elif not value.isascii() and is_invisible(value):
-                draft.values[key] = ""
+            elif value > "\x7f" and is_invisible(value):  # nothing that begins with ASCII is invisible
+                values[key] = ""
 
     def _read_date(self, draft: Draft, key: str) -> None:
         moment = read_date(draft.values[key], day_first=self._day_first, from_1904=draft.row.from_1904)
@@ -169,7 +175,7 @@ class Drafter:
             draft.to_reason = f"the number {number.reason}"
             return
         draft.to = number.digits
-        if self._is_undeclared and text.lstrip("'`")[:1].isdigit() and not text.startswith("00"):
+        if self._is_undeclared and text[0] != "+" and _begins_with_code(text):
             self._guess_count += 1
             self._first_guess = self._first_guess or f"+{mask_digits(draft.to)} in row {draft.row.number}"
         for note in number.notes:

@@ -13,8 +13,15 @@ _LIBREOFFICE = (f"Err:{number}" for number in range(500, 600))
 ERRORS = frozenset([*_NAMED_ERRORS, *_NARROW_COLUMNS, *_LIBREOFFICE])
 """How a failed formula, or a number in a narrow column, looks once the sheet was saved as CSV."""
 
-_PROGRAM_WORDS = frozenset({"null", "(null)", "none", "nan", "<na>", "undefined"})
-_PEOPLES_WORDS = frozenset({"n/a", "-", "--", "\N{EN DASH}", "\N{EM DASH}"})
+_WORDS = ("null", "(null)", "none", "nan", "<na>", "undefined")
+PROGRAM_WORDS = frozenset(
+    [*_WORDS, *map(str.upper, _WORDS), *map(str.capitalize, _WORDS), "NaN", "NaT"]  # Nat is a name
+)
+"""What programs write where they have no value."""
+
+EMPTY_WORDS = PROGRAM_WORDS | {"n/a", "N/A", "N/a", "n/A", "-", "--", "\N{EN DASH}", "\N{EM DASH}"}
+"""What programs or people write where they have no value."""
+
 # Blanks of Braille and of Korean: letters to Unicode, nothing to people.
 _BLANK_LETTERS = "\u2800\u3164\uffa0\u115f\u1160\u034f"
 
@@ -25,13 +32,3 @@ def is_invisible(text: str) -> bool:
         character.isspace() or character in _BLANK_LETTERS or unicodedata.category(character) == "Cf"
         for character in text
     )
-
-
-def is_program_word(value: str) -> bool:
-    """Return whether a program wrote the value where it had none: ``nan``, ``None``, ``null`` and the like."""
-    return value == "NaT" or value.casefold() in _PROGRAM_WORDS  # Nat is a name
-
-
-def stands_for_nothing(value: str) -> bool:
-    """Return whether a program, or a person with ``-`` or ``n/a``, says that there is no value."""
-    return is_program_word(value) or value.casefold() in _PEOPLES_WORDS

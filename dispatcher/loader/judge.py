@@ -7,7 +7,7 @@ from datetime import date
 from dispatcher.loader.cells import tidy_text
 from dispatcher.loader.drafts import Draft, Drafter
 from dispatcher.loader.header import BUILT_IN, Header
-from dispatcher.loader.hollow import stands_for_nothing
+from dispatcher.loader.hollow import EMPTY_WORDS
 from dispatcher.loader.rows import Row, Table, name_column
 from dispatcher.loader.seen import SeenKeys
 from dispatcher.models import Campaign, Notice, Recipient, Refusal, State, mask_digits
@@ -118,7 +118,7 @@ class Judge:
                 return self._find_unknown_person(draft, key) or self._refuse(draft, key, reason, State.SKIPPED)
         if draft.row.hidden and self._campaign.sheet.hidden_rows == "skip":
             return self._refuse(draft, "", "hidden by a filter in Excel or by hand", State.SKIPPED)
-        for key in rules:
+        for key in rules if draft.faults else ():
             if key in draft.faults:
                 return self._refuse(draft, key, f"the cell {draft.faults[key]}")
         return None
@@ -175,7 +175,7 @@ class Judge:
                 reason = f"the cell is empty, and the message needs it: fill it in{self._hint_merged(draft, key)}"
                 return self._refuse(draft, key, reason)
         for key in self._filled:
-            if stands_for_nothing(draft.values[key]):
+            if draft.values[key] in EMPTY_WORDS:
                 reason = "the cell stands for an empty one, and the message needs it: fill in the value"
                 return self._refuse(draft, key, reason)
         return None

@@ -81,14 +81,13 @@ def find_opt_outs(
         _SkipColumn(header.keys.index(key), labels[key], words) for key, words in campaign.recipient.skip_if.items()
     ]
     found = OptOuts(SeenKeys(), [])
-    if not columns:
-        return found
     width = len(header.keys)
     pick = itemgetter(*(header.keys.index(key) for key in campaign.recipient.skip_if))
     for row in rows:
-        if len(row.texts) == width and not "".join(pick(row.texts)):
+        texts = row.texts
+        if len(texts) == width and not "".join(pick(texts)):
             continue
-        readings = list(_find_readings(row.texts, width, has_fixed_width=has_fixed_width))
+        readings = list(_find_readings(texts, width, has_fixed_width=has_fixed_width))
         for column in columns:
             column.count_others(readings[0])
         if any(column.leaves_out(texts) for texts in readings for column in columns):

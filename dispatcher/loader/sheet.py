@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from itertools import dropwhile
 from pathlib import Path
 
 from dispatcher.errors import HiddenRowsError, SheetError
@@ -10,7 +11,9 @@ from dispatcher.loader.files import OpenedSheet, open_sheet
 from dispatcher.loader.header import wanted_columns
 from dispatcher.loader.judge import Check, Judge
 from dispatcher.loader.opt_outs import OptOuts, find_opt_outs
+from dispatcher.loader.replay import RecordedRows
 from dispatcher.loader.rows import Row
+from dispatcher.loader.seen import SeenKeys
 from dispatcher.loader.suppression import read_suppressed
 from dispatcher.models import Campaign, Notice, Recipient, Refusal
 
@@ -48,7 +51,7 @@ class Sheet:
             SheetError: the file turns out to be broken, or has no rows below its header.
         """
         table, header = self._opened
-        opt_outs = self._find_opt_outs()
+        opt_outs, rows = self._look_ahead()
         self.notices = [*_describe_file(self.path, self._opened), *self._suppressed.notices, *opt_outs.notices]
         judge = Judge(
             self._campaign,
@@ -60,23 +63,33 @@ class Sheet:
             check=self._check,
         )
         is_empty = True
-        for row in self._data_rows():
+        for row in rows:
             is_empty = False
             yield judge.judge(row)
         if is_empty:
             raise SheetError(f"{self.path.name}: has no rows below its header in row {header.row_number}")
         self.notices += judge.sheet_notices
 
-    def _find_opt_outs(self) -> OptOuts:
-        """Read the sheet once for who opted out, so that rows above and hidden rows count as well."""
+    def _look_ahead(self) -> tuple[OptOuts, Iterator[Row]]:
+        """Read the sheet for who opted out, for the rows above and hidden rows count; return its rows as well."""
+        if not self._campaign.recipient.skip_if:
+            return OptOuts(SeenKeys(), []), self._data_rows()
+        if self._opened.table.has_fixed_width:
+            return self._find_opt_outs(self._rows_below_header()), self._data_rows()
+        recorded = RecordedRows()
+        return self._find_opt_outs(recorded.record(self._data_rows())), recorded.replay()
+
+    def _find_opt_outs(self, rows: Iterator[Row]) -> OptOuts:
         table, header = self._opened
         drafter = Drafter(self._campaign, header, self._today)
-        rows = (row for row in table.read_rows() if row.number > header.row_number)
         return find_opt_outs(self._campaign, header, rows, drafter=drafter, has_fixed_width=table.has_fixed_width)
 
     def _data_rows(self) -> Iterator[Row]:
-        first = self._opened.header.row_number
-        return (row for row in self._opened.table.read_rows() if row.number > first and not row.is_blank)
+        return (row for row in self._rows_below_header() if not row.is_blank)
+
+    def _rows_below_header(self) -> Iterator[Row]:
+        last = self._opened.header.row_number
+        return dropwhile(lambda row: row.number <= last, self._opened.table.read_rows())
 
     def refuse_hidden_rows(self) -> None:
         """Raise ``HiddenRowsError`` when Excel hides rows, for the campaign does not say what they mean."""
