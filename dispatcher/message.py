@@ -19,6 +19,7 @@ from dispatcher.models import (
     find_link_trouble,
     find_parameter_trouble,
     mask_digits,
+    tidy_parameter,
 )
 from dispatcher.placeholders import Text, UnfitValueError, fold
 
@@ -51,6 +52,8 @@ class _Filler:
     def fill_parameter(self, text: Text, max_characters: int = BODY_MAX_CHARACTERS) -> str:
         """Fill a template parameter and hold it against WhatsApp's rules for parameter texts."""
         value = self.fill(text)
+        if len(text.parts) > 1:
+            value = tidy_parameter(value)
         if trouble := find_parameter_trouble(value, max_characters):
             raise _blame(text, value, trouble)
         return value

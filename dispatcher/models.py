@@ -279,6 +279,18 @@ def mask_digits(text: str) -> str:
     return "".join("*" if index in hidden else character for index, character in enumerate(text))
 
 
+def tidy_parameter(text: str) -> str:
+    """Return a filled text as it goes into a message: what a blank cell leaves behind are no spaces.
+
+    Spaces at both ends go, and of several in a row one stays.
+    """
+    text = text.strip(" ")
+    return _SPACES.sub(" ", text) if "  " in text else text
+
+
+_SPACES = re.compile("  +")
+
+
 def find_parameter_trouble(text: str, max_characters: int) -> str:
     """Return which of WhatsApp's rules a template parameter breaks, and what to do; empty for none.
 

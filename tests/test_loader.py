@@ -9,9 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatcher.errors import SheetError
+from dispatcher.loader import read_recipients
 from dispatcher.loader.seen import SeenKeys
 from dispatcher.models import Notice, Recipient, Refusal, SheetRules, State
-from tests.sheets import read, read_all, read_one, read_recipient, read_refusal, write_csv, write_xlsx
+from tests.sheets import (
+    TODAY,
+    make_campaign,
+    read,
+    read_all,
+    read_one,
+    read_recipient,
+    read_refusal,
+    write_csv,
+    write_xlsx,
+)
 
 HEADER = "phone,name\n"
 ANA = "+12025550100,Ana\n"
@@ -313,6 +324,48 @@ def test_errors_that_became_text_are_named(tmp_path: Path, column: str, error: s
 
     assert (refusal.column, refusal.value) == (column, error)
     assert refusal.reason == f"the cell shows the error {error}: correct its formula or type the value"
+
+
+@pytest.mark.parametrize("word", ["nan", "NaT", "<NA>", "None", "null", "(null)", "undefined"])
+@pytest.mark.parametrize("is_sms", [False, True], ids=["whatsapp", "sms"])
+def test_words_of_programs_reach_no_agent(tmp_path: Path, word: str, is_sms: bool) -> None:
+    """In a session parameter, with or without a template, a blank cell may be meant; "nan" never is."""
+    path = write_csv(tmp_path, f"phone,name,ward\n+12025550100,Ana,{word}\n+12025550101,Bob,\n")
+    campaign = make_campaign(path, parameters={"WARD": "Ward {ward}"})
+    if is_sms:
+        campaign = replace(campaign, channel="sms", template=None)
+
+    first, second = read_recipients(campaign, path, today=TODAY)
+
+    assert isinstance(first, Refusal)
+    assert (first.column, first.value, first.reason) == (
+        "ward", word, "the cell holds a program's word for nothing: fill in the value or empty the cell",
+    )  # fmt: skip
+    assert isinstance(second, Recipient)
+
+
+@pytest.mark.parametrize("word", ["-", "n/a", "N/A", "\N{EM DASH}"])
+def test_words_of_people_reach_the_agent_with_a_notice(tmp_path: Path, word: str) -> None:
+    """A dash may be what the agent is to be told."""
+    recipient = read_recipient(
+        write_csv(tmp_path, f"phone,name,ward\n+12025550100,Ana,{word}\n"), parameters={"WARD": "{ward}"}
+    )
+
+    assert recipient.notices == (Notice("stands for an empty cell, and is sent as it is", 2, "ward", word),)
+
+
+def test_a_blank_cell_within_a_longer_text_is_shown(tmp_path: Path) -> None:
+    """What goes out without the value is there to be read before it does."""
+    path = write_csv(tmp_path, "phone,name,title\n+12025550100,,\n+12025550101,Bob,Dr\n")
+
+    first, second = read_all(path, body=["Dear {title} {name} of {today}", "{phone}: {name}"])
+
+    assert [(notice.column, notice.reason) for notice in first.notices] == [
+        ("title", 'the cell is blank, and the message says "Dear of 2026-12-01" without it'),
+        ("name", 'the cell is blank, and the message says "Dear of 2026-12-01" without it'),
+        ("name", 'the cell is blank, and the message says "+12******100:" without it'),
+    ]
+    assert second.notices == ()
 
 
 def test_nat_is_a_name_and_nan_is_none(tmp_path: Path) -> None:

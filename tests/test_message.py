@@ -225,9 +225,25 @@ def test_literal_text_counts_and_every_column_of_a_text_is_named() -> None:
 
     assert refuse(campaign, first="x" * 30, last="") == (
         "first, last",
-        "Dear " + "x" * 30 + "  " + "x" * 30,
-        "is 67 characters long, and WhatsApp allows 60; shorten it",
+        "Dear " + "x" * 30 + " " + "x" * 30,
+        "is 66 characters long, and WhatsApp allows 60; shorten it",
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "sent"),
+    [
+        ("Hi {name}", "", "Hi"),
+        ("{name} and friends", "", "and friends"),
+        ("Hi {name} and {name} too", "", "Hi and too"),
+        ("Hi {name}", "Ana", "Hi Ana"),
+    ],
+)
+def test_a_blank_value_leaves_no_spaces_behind(text: str, name: str, sent: str) -> None:
+    """What goes out reads as if somebody had written it without the value."""
+    (component,) = components_of(make_campaign(body=[text]), name=name)
+
+    assert component["parameters"] == [{"type": "text", "text": sent}]
 
 
 def test_session_parameters_may_be_empty_and_hold_line_breaks() -> None:

@@ -11,7 +11,7 @@ from dispatcher.loader.header import BUILT_IN, Header, wanted_columns
 from dispatcher.loader.hollow import ERRORS, is_invisible
 from dispatcher.loader.phone_numbers import TWO_NUMBERS, Number, holds_two_numbers, read_number
 from dispatcher.loader.rows import Note, Row
-from dispatcher.models import Campaign, Notice, mask_digits
+from dispatcher.models import Campaign, Notice, mask_digits, tidy_parameter
 from dispatcher.placeholders import Placeholder, Text
 
 
@@ -203,6 +203,12 @@ class Drafter:
         if not draft.key_column:
             built_in = {"to": draft.to, "today": self._today}
             draft.key = self._fill(self._rules.key, {**draft.values, **built_in}).strip()
+
+    def render(self, draft: Draft, text: Text) -> str:
+        """Return a text of the message as people may see it, in English; phone numbers masked."""
+        sent = tidy_parameter(self._fill(text, {**draft.values, "to": draft.to, "today": self._today}))
+        numbers = {"to", *self.to_columns}
+        return sent if numbers.isdisjoint(part.key for part in text.placeholders) else mask_digits(sent)
 
     @staticmethod
     def _fill(text: Text, values: Mapping[str, str]) -> str:

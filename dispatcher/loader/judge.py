@@ -1,13 +1,13 @@
 """Decides what a row is: a recipient, or a refusal with the first reason that holds."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date
 
 from dispatcher.loader.cells import tidy_text
 from dispatcher.loader.drafts import Draft, Drafter
 from dispatcher.loader.header import BUILT_IN, Header
-from dispatcher.loader.hollow import EMPTY_WORDS
+from dispatcher.loader.hollow import EMPTY_WORDS, PROGRAM_WORDS
 from dispatcher.loader.rows import Row, Table, name_column
 from dispatcher.loader.seen import SeenKeys
 from dispatcher.models import Campaign, Notice, Recipient, Refusal, State, mask_digits
@@ -40,6 +40,8 @@ class Judge:
         texts = () if campaign.template is None else campaign.template.parameters
         self._filled = list(_columns_in(texts))
         self._parameters = list(_columns_in(text for text in texts if _is_whole_parameter(text)))
+        self._longer = [text for text in texts if text.placeholders and not _is_whole_parameter(text)]
+        self._beside = [key for key in _columns_in(campaign.message_texts) if key not in self._filled]
         self._seen = SeenKeys()
         self._refused = SeenKeys()
         self._opted_out = opted_out
@@ -67,6 +69,7 @@ class Judge:
             or self._find_suppressed(draft)
             or self._find_unusable_cell(draft)
             or self._find_empty_parameter(draft)
+            or self._find_program_word(draft)
             or self._accept(draft)
         )
 
@@ -180,6 +183,28 @@ class Judge:
                 return self._refuse(draft, key, reason)
         return None
 
+    def _find_program_word(self, draft: Draft) -> Refusal | None:
+        """Refuse "nan" in what goes to the agent; point out "n/a" there, and what a message lacks."""
+        for key in self._beside:
+            value = draft.values[key]
+            if value in PROGRAM_WORDS:
+                reason = "the cell holds a program's word for nothing: fill in the value or empty the cell"
+                return self._refuse(draft, key, reason)
+            if value in EMPTY_WORDS:
+                notice = self._drafter.make_notice(draft, key, "stands for an empty cell, and is sent as it is")
+                draft.notices.append(notice)
+        for text in self._longer:
+            self._point_out_blanks(draft, text)
+        return None
+
+    def _point_out_blanks(self, draft: Draft, text: Text) -> None:
+        """Show what a text comes to without the value of a blank cell."""
+        blank = [key for key in _columns_in([text]) if not draft.values[key]]
+        if blank:
+            sent = self._drafter.render(draft, text)
+            reason = f'is blank, and the message says "{sent}" without it' if sent else "is blank"
+            draft.notices.extend(self._drafter.make_notice(draft, key, f"the cell {reason}") for key in blank)
+
     def _accept(self, draft: Draft) -> Recipient | Refusal:
         """Make the row a recipient, unless the caller's check objects or an earlier row has its key."""
         recipient = Recipient(draft.row.number, draft.to, draft.key, draft.values, tuple(draft.notices))
@@ -198,7 +223,7 @@ class Judge:
         return self._refuse(draft, key, reason, State.SKIPPED)
 
 
-def _columns_in(texts: Iterator[Text] | tuple[Text, ...]) -> dict[str, None]:
+def _columns_in(texts: Iterable[Text]) -> dict[str, None]:
     """Return the folded columns the texts use, each once and in order, built-in names left out."""
     keys = (placeholder.key for text in texts for placeholder in text.placeholders)
     return dict.fromkeys(key for key in keys if key not in BUILT_IN)
