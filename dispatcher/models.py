@@ -114,6 +114,15 @@ class Recipient:
 
 
 @dataclass(frozen=True, slots=True)
+class Problem:
+    """One more thing that is wrong with a row; the fields are those of ``Refusal``."""
+
+    column: str
+    value: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """A row that is not sent: ``refused`` (something is wrong with it) or ``skipped`` (on purpose).
 
@@ -126,6 +135,7 @@ class Refusal:
         state: ``State.REFUSED`` or ``State.SKIPPED``.
         key: identity within the campaign where it could be computed and no other row owns it.
         to: the number where it could be read.
+        others: what else is wrong with the row, so that it can be corrected at one go.
     """
 
     row_number: int
@@ -137,6 +147,7 @@ class Refusal:
     key: str | None = None
     to: str | None = None
     notices: tuple[Notice, ...] = ()
+    others: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

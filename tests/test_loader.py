@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dispatcher.errors import SheetError
 from dispatcher.loader import read_recipients
 from dispatcher.loader.seen import SeenKeys
-from dispatcher.models import Notice, Recipient, Refusal, SheetRules, State
+from dispatcher.models import Notice, Problem, Recipient, Refusal, SheetRules, State
 from tests.sheets import (
     TODAY,
     make_campaign,
@@ -366,6 +366,21 @@ def test_a_blank_cell_within_a_longer_text_is_shown(tmp_path: Path) -> None:
         ("name", 'the cell is blank, and the message says "+12******100:" without it'),
     ]
     assert second.notices == ()
+
+
+def test_every_problem_of_a_row_is_named_at_once(tmp_path: Path) -> None:
+    """The first problem is the refusal's own; the others are there for one round of corrections, each column once."""
+    path = write_csv(tmp_path, "phone,name,day,ward,note\n+1202555010,,#REF!,nan,#REF!\n")
+
+    refusal = read_refusal(path, body=["{name}", "{name}", "{day:%d %B}"], parameters={"WARD": "{ward}"})
+
+    assert (refusal.column, refusal.value) == ("phone", "+12*****010")
+    assert refusal.reason.startswith("the number is too short")
+    assert refusal.others == (
+        Problem("day", "#REF!", "the cell shows the error #REF!: correct its formula or type the value"),
+        Problem("name", "", "the cell is empty, and the message needs it: fill it in"),
+        Problem("ward", "nan", "the cell holds a program's word for nothing: fill in the value or empty the cell"),
+    )
 
 
 def test_nat_is_a_name_and_nan_is_none(tmp_path: Path) -> None:

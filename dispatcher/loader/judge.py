@@ -10,7 +10,7 @@ from dispatcher.loader.header import BUILT_IN, Header
 from dispatcher.loader.hollow import EMPTY_WORDS, PROGRAM_WORDS
 from dispatcher.loader.rows import Row, Table, name_column
 from dispatcher.loader.seen import SeenKeys
-from dispatcher.models import Campaign, Notice, Recipient, Refusal, State, mask_digits
+from dispatcher.models import Campaign, Notice, Problem, Recipient, Refusal, State, mask_digits
 from dispatcher.placeholders import Placeholder, Text, fold
 
 Check = Callable[[Recipient], Refusal | None]
@@ -54,8 +54,9 @@ class Judge:
     def judge(self, row: Row) -> Recipient | Refusal:
         """Return what ``row`` is; the first reason against it wins.
 
-        Order: shape of the row, opted out, hidden, number, suppressed, key, cells in use, the caller's check,
-        duplicate. So a row is skipped as a duplicate only of one that can be sent.
+        Order: shape of the row, opted out, hidden, suppressed, number, key, cells in use, the caller's check,
+        duplicate. So a row is skipped as a duplicate only of one that can be sent. What is wrong with number,
+        key and cells is named together.
         """
         draft = self._drafter.draft(row)
         if len(row.texts) != len(self._keys):
@@ -65,11 +66,8 @@ class Judge:
         self._drafter.identify(draft)
         return (
             self._find_left_out(draft)
-            or self._find_unreadable_number(draft)
             or self._find_suppressed(draft)
-            or self._find_unusable_cell(draft)
-            or self._find_empty_parameter(draft)
-            or self._find_program_word(draft)
+            or self._refuse_problems(draft)
             or self._accept(draft)
         )
 
@@ -128,22 +126,22 @@ class Judge:
 
     def _find_unknown_person(self, draft: Draft, key: str) -> Refusal | None:
         """Refuse an opt-out without a number that can be read: another row of that person may be sent."""
-        unreadable = self._find_unreadable_number(draft)
-        if unreadable is None or self._drafter.find_person(draft):
+        if self._drafter.find_person(draft):
             return None
-        reason = f'{unreadable.reason}; "{self._drafter.label(key)}" leaves a person out, and nobody can say whom'
-        return replace(unreadable, reason=reason)
+        ((column, reason),) = self._find_number_problem(draft).items()
+        label = self._drafter.label(key)
+        return self._refuse(draft, column, f'{reason}; "{label}" leaves a person out, and nobody can say whom')
 
-    def _find_unreadable_number(self, draft: Draft) -> Refusal | None:
-        if draft.faults:
-            for key in self._drafter.to_columns:
-                if key in draft.faults:
-                    return self._refuse(draft, key, f"the cell {draft.faults[key]}")
+    def _find_number_problem(self, draft: Draft) -> dict[str, str]:
+        """Return why there is no number, by the column to blame; empty when there is one."""
+        for key in self._drafter.to_columns:
+            if key in draft.faults:
+                return {key: f"the cell {draft.faults[key]}"}
         if not draft.to_reason:
-            return None
+            return {}
         blank = (key for key in self._drafter.to_columns if not draft.values[key])
         key = next(blank, self._to_column)
-        return self._refuse(draft, key, draft.to_reason + self._hint_merged(draft, key))
+        return {key: draft.to_reason + self._hint_merged(draft, key)}
 
     def _hint_merged(self, draft: Draft, key: str) -> str:
         """Say that a blank cell is covered by a merged one; only the first cell of a range has the value."""
@@ -161,41 +159,49 @@ class Judge:
             return self._refuse(draft, self._to_column, f"opted out in row {earlier}", State.SKIPPED)
         return None
 
-    def _find_unusable_cell(self, draft: Draft) -> Refusal | None:
-        """Refuse a row with a fault in a cell that is used, or without a key."""
-        for key, fault in draft.faults.items():
-            return self._refuse(draft, key, f"the cell {fault}")
-        if draft.key:
+    def _refuse_problems(self, draft: Draft) -> Refusal | None:
+        """Refuse a row for the first of its problems, and name the others."""
+        problems = self._find_problems(draft)
+        if not problems:
             return None
-        key = draft.key_column or next(iter(self._drafter.key_columns), self._to_column)
-        reason = f"the cell is empty, and the key needs it: fill it in{self._hint_merged(draft, key)}"
-        return self._refuse(draft, key, reason)
+        (first, reason), *others = problems.items()
+        named = (Problem(self._drafter.label(key), self._drafter.show(draft, key), why) for key, why in others)
+        return replace(self._refuse(draft, first, reason), others=tuple(named))
 
-    def _find_empty_parameter(self, draft: Draft) -> Refusal | None:
-        """Refuse a row that would leave a parameter of the template empty, or greet somebody as "nan"."""
+    def _find_problems(self, draft: Draft) -> dict[str, str]:
+        """Return what is wrong by column, the number first and then as the message uses them."""
+        values = draft.values
+        problems = {} if draft.to else self._find_number_problem(draft)
+        for key, fault in draft.faults.items():
+            problems.setdefault(key, f"the cell {fault}")
+        if draft.to and not draft.key:
+            problems = self._find_key_problem(draft) | problems
         for key in self._parameters:
-            if not draft.values[key]:
+            if not values[key]:
                 reason = f"the cell is empty, and the message needs it: fill it in{self._hint_merged(draft, key)}"
-                return self._refuse(draft, key, reason)
+                problems.setdefault(key, reason)
         for key in self._filled:
-            if draft.values[key] in EMPTY_WORDS:
+            if values[key] in EMPTY_WORDS:
                 reason = "the cell stands for an empty one, and the message needs it: fill in the value"
-                return self._refuse(draft, key, reason)
-        return None
-
-    def _find_program_word(self, draft: Draft) -> Refusal | None:
-        """Refuse "nan" in what goes to the agent; point out "n/a" there, and what a message lacks."""
+                problems.setdefault(key, reason)
         for key in self._beside:
-            value = draft.values[key]
-            if value in PROGRAM_WORDS:
+            if values[key] in PROGRAM_WORDS:
                 reason = "the cell holds a program's word for nothing: fill in the value or empty the cell"
-                return self._refuse(draft, key, reason)
-            if value in EMPTY_WORDS:
+                problems.setdefault(key, reason)
+        return problems
+
+    def _find_key_problem(self, draft: Draft) -> dict[str, str]:
+        key = draft.key_column or next(iter(self._drafter.key_columns), self._to_column)
+        return {key: f"the cell is empty, and the key needs it: fill it in{self._hint_merged(draft, key)}"}
+
+    def _point_out(self, draft: Draft) -> None:
+        """Point out "n/a" in what goes to the agent, and what a message lacks."""
+        for key in self._beside:
+            if draft.values[key] in EMPTY_WORDS:
                 notice = self._drafter.make_notice(draft, key, "stands for an empty cell, and is sent as it is")
                 draft.notices.append(notice)
         for text in self._longer:
             self._point_out_blanks(draft, text)
-        return None
 
     def _point_out_blanks(self, draft: Draft, text: Text) -> None:
         """Show what a text comes to without the value of a blank cell."""
@@ -207,6 +213,7 @@ class Judge:
 
     def _accept(self, draft: Draft) -> Recipient | Refusal:
         """Make the row a recipient, unless the caller's check objects or an earlier row has its key."""
+        self._point_out(draft)
         recipient = Recipient(draft.row.number, draft.to, draft.key, draft.values, tuple(draft.notices))
         refusal = self._check(recipient) if self._check else None
         if refusal is not None:
