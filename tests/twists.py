@@ -39,7 +39,7 @@ class OpenGate:
         await self._places.acquire()
         return object()
 
-    def started(self, slot: object) -> None:
+    async def start(self, slot: object) -> None:
         """Nothing to note."""
 
     def release(self, slot: object, signal: Signal, *, retry_after_s: float | None = None) -> None:
