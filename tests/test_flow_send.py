@@ -534,6 +534,30 @@ def test_two_campaigns_of_one_agent_share_its_limit(desk: Desk) -> None:
     assert [request.answered for request in server.received] == [200] * 8
 
 
+@pytest.mark.parametrize(
+    ("line", "other_line", "difference"),
+    [
+        ('region = "eu"', 'region = "eu"\nlimit_scope = "api_key"', "agent.limit_scope (agent and api_key)"),
+        ("sessions_per_second = 5", "sessions_per_second = 3", "agent.sessions_per_second (5 and 3)"),
+        ('warm_up = "0s"', 'warm_up = "5m"', "agent.warm_up (0.0 and 300.0)"),
+    ],
+    ids=["scope", "limit", "warm-up"],
+)
+def test_an_agent_has_one_limit_in_all_campaigns(desk: Desk, line: str, other_line: str, difference: str) -> None:
+    """Exit 2 naming both files: two limiters for one agent would send twice as fast as it is approved for."""
+    desk.write_sheet(people(1))
+    with Loopback() as server:
+        desk.write_campaign(server.endpoint)
+        other = desk.folder / "other.toml"
+        text = desk.campaign.read_text().replace('name = "reminders"', 'name = "other"', 1)
+        other.write_text(text.replace(line, other_line))
+
+        ran = desk.run("send", desk.campaign, other)
+
+    assert (ran.code, server.received) == (2, [])
+    assert f"{desk.campaign} and {other} share a limit and differ in {difference}; write the same in both" in ran.err
+
+
 def wait_for(condition: Any, at_most_s: float = 20) -> None:
     """Wait until another process has come so far."""
     import time

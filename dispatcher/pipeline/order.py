@@ -8,6 +8,9 @@ from pathlib import Path
 from dispatcher.errors import UsageError
 from dispatcher.models import Campaign, Verdict
 
+_SAID_OF_A_LIMIT = {"limit_scope": "limit_scope", "sessions_per_second": "limit", "warm_up": "warm_up_s"}
+"""The keys of a campaign file's ``agent`` table that belong to its limit, and where a ``Campaign`` has them."""
+
 
 @dataclass(frozen=True, slots=True)
 class SendOrder:
@@ -43,23 +46,31 @@ def refuse_contradictions(order: SendOrder) -> None:
     """Refuse campaigns that cannot run side by side.
 
     Raises:
-        UsageError: two campaigns of one name, or of one agent with different limits.
+        UsageError: two campaigns of one name, or that share an agent or a limit and differ in what is said of it.
     """
     names: dict[str, Path] = {}
-    limits: dict[str, tuple[int, str]] = {}
     for campaign in order.campaigns:
         if campaign.name in names:
             raise UsageError(f"{names[campaign.name]} and {campaign.path} are both named {campaign.name!r}; rename one")
         names[campaign.name] = campaign.path
-        scope, limit = limit_scope(campaign, order.api_key), campaign.agent.limit
-        known, other = limits.setdefault(scope, (limit, campaign.name))
-        if known != limit:
-            raise UsageError(
-                f"{other!r} says sessions_per_second = {known} and {campaign.name!r} says {limit} for one agent; "
-                "write the approved limit in both"
-            )
+    _refuse_different_limits(order)
     if order.recipients_path and len(order.campaigns) > 1:
         raise UsageError("--recipients goes with one campaign")
+
+
+def _refuse_different_limits(order: SendOrder) -> None:
+    """Refuse an agent under two limits: each would be used to the full."""
+    known: dict[str, Campaign] = {}
+    for campaign in order.campaigns:
+        for shared in (campaign.agent.id, limit_scope(campaign, order.api_key)):
+            other = known.setdefault(shared, campaign)
+            for key, attribute in _SAID_OF_A_LIMIT.items():
+                said, said_before = getattr(campaign.agent, attribute), getattr(other.agent, attribute)
+                if said != said_before:
+                    raise UsageError(
+                        f"{other.path} and {campaign.path} share a limit and differ in agent.{key} "
+                        f"({said_before} and {said}); write the same in both"
+                    )
 
 
 def limit_scope(campaign: Campaign, api_key: str) -> str:
