@@ -104,11 +104,11 @@ def test_a_warm_up_is_neither_skipped_nor_endless(scene: Scene, twists: tuple[Tw
 def test_a_row_does_not_wait_for_a_clock_that_was_wrong(scene: Scene, offset_s: float) -> None:
     """A 429 noted by a clock that was a day ahead, or in 1970, holds its row no longer than the cap."""
     scene.rescript({"A-0": [Fate.THROTTLE] * 8})
-    throttled = partial(set_constant, "dispatcher.pipeline.dispatch", "_THROTTLED_TRIES", 1)
+    throttled = partial(set_constant, "dispatcher.pipeline.queue", "_THROTTLED_TRIES", 1)
     assert scene.run("send", twists=[throttled, partial(step_wall_clock, offset_s)]) == 5
     assert scene.states["A-0"] == "retryable"
     scene.rescript({})
-    capped = partial(set_constant, "dispatcher.pipeline.dispatch", "_NOT_BEFORE_MAX_S", 0.5)
+    capped = partial(set_constant, "dispatcher.pipeline.queue", "_NOT_BEFORE_MAX_S", 0.5)
     began_s = time.monotonic()
 
     code = scene.run("send", twists=[capped])
@@ -121,9 +121,9 @@ def test_a_row_does_not_wait_for_a_clock_that_was_wrong(scene: Scene, offset_s: 
 
 def test_the_cap_is_five_minutes(scene: Scene) -> None:
     """The cap that the test above shortens is the one the vendor's Retry-After has."""
-    from dispatcher.pipeline import dispatch
+    from dispatcher.pipeline import queue
 
-    assert dispatch._NOT_BEFORE_MAX_S == 300
+    assert queue._NOT_BEFORE_MAX_S == 300
 
 
 def test_times_in_the_ledger_follow_the_stepped_clock_and_harm_nothing(scene: Scene) -> None:

@@ -26,7 +26,7 @@ PEOPLE = 5
 RAM = Path("/dev/shm")  # noqa: S108  # a kill keeps what the kernel has, so memory is as good as a disk here
 TWISTS: tuple[Twist, ...] = (
     partial(lift_limit, 1),
-    partial(set_constant, "dispatcher.pipeline.dispatch", "_THROTTLED_TRIES", 1),
+    partial(set_constant, "dispatcher.pipeline.queue", "_THROTTLED_TRIES", 1),
 )
 WAITING = ("pending", "retryable")
 AFTER = {

@@ -12,11 +12,13 @@ from dispatcher import ledger
 from dispatcher.errors import ExitCode, SheetError
 from dispatcher.limiter import Learnt, Limiter, warm_up_left_s
 from dispatcher.models import Campaign, State
+from dispatcher.pipeline.commits import written
 from dispatcher.pipeline.control import PRECEDENCE, Halt, StopSwitch
-from dispatcher.pipeline.dispatch import IN_AIR_S, AgentDispatch, Budget, CampaignQueue, written
+from dispatcher.pipeline.dispatch import IN_AIR_S, AgentDispatch
 from dispatcher.pipeline.events import Event, Loaded, Loading, Plan, Summary, WarmUp, Warned
 from dispatcher.pipeline.garbage import rare_collections
 from dispatcher.pipeline.order import SendOrder, limit_scope, refuse_contradictions
+from dispatcher.pipeline.queue import Budget, CampaignQueue
 from dispatcher.pipeline.sheet import load_into_ledger
 from dispatcher.studio import Studio
 

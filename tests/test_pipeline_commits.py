@@ -8,7 +8,7 @@ import pytest
 
 from dispatcher import ledger
 from dispatcher.errors import LedgerError
-from dispatcher.pipeline.dispatch import written
+from dispatcher.pipeline.commits import written
 
 
 def _refuse(_: ledger.Connection) -> None:

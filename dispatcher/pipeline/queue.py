@@ -1,0 +1,105 @@
+"""One campaign's rows in the order in which they are sent: those due again, then fresh ones."""
+
+import asyncio
+import heapq
+import itertools
+import random
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+from dispatcher import ledger
+from dispatcher.models import Campaign, Outcome, Verdict
+from dispatcher.pipeline.commits import written
+from dispatcher.pipeline.control import Halt, Streak
+
+_BATCH = 500
+_UNSENT_TRIES = 3
+_THROTTLED_TRIES = 8
+
+_NOT_BEFORE_MAX_S = 300
+"""No row waits longer, whatever a clock that was stepped says; the vendor's Retry-After is capped alike."""
+
+
+class Budget:
+    """How many more people this run may message; ``None`` is no bound."""
+
+    def __init__(self, count: int | None) -> None:
+        self._left = count
+
+    def take(self) -> bool:
+        """Take one; return whether there was one left."""
+        if self._left is None:
+            return True
+        self._left -= 1
+        return self._left >= 0
+
+
+@dataclass(slots=True)
+class CampaignQueue:
+    """One campaign's share of a run: its due rows, its counts, and why it stopped."""
+
+    campaign: Campaign
+    campaign_id: int
+    run_id: int
+    today: date
+    writer: ledger.Writer
+    budget: Budget
+    halt: Halt
+    counts: ledger.RunCounts = field(default_factory=ledger.RunCounts)
+    streak: Streak = field(default_factory=Streak)
+    tries: Counter[tuple[int, Verdict]] = field(default_factory=Counter)
+    _fresh: deque[ledger.DueRow] = field(default_factory=deque)
+    _place: tuple[int, int] = (0, 0)
+    _waiting: list[tuple[float, int, int]] = field(default_factory=list)
+    _order: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    async def prepare(self) -> None:
+        """Queue the rows that an earlier run left for another try."""
+        now, clock_s = datetime.now(UTC), asyncio.get_running_loop().time()
+        for row_id, not_before in await written(self.writer.call(ledger.find_retryable, self.campaign_id)):
+            wait_s = (datetime.fromisoformat(not_before) - now).total_seconds() if not_before else 0.0
+            self._wait_until(clock_s + min(wait_s, _NOT_BEFORE_MAX_S), row_id)
+
+    async def take(self) -> ledger.DueRow | None:
+        """Return the next row that is due now: those waiting for another try before fresh ones."""
+        if self.halt.code is not None:
+            return None
+        if self._waiting and self._waiting[0][0] <= asyncio.get_running_loop().time():
+            row_id = heapq.heappop(self._waiting)[2]
+            return await written(self.writer.call(ledger.read_row, row_id))
+        if not self._fresh:
+            due = await written(self.writer.call(ledger.find_due, self.campaign_id, after=self._place, count=_BATCH))
+            self._fresh.extend(due)
+        if not self._fresh or not self.budget.take():
+            return None
+        row = self._fresh.popleft()
+        self._place = (row.recipient.row_number, row.id)
+        return row
+
+    def next_try_s(self) -> float | None:
+        """Return the loop's time at which the next waiting row is due, None when none waits."""
+        return self._waiting[0][0] if self._waiting and self.halt.code is None else None
+
+    def schedule(self, row: ledger.DueRow, outcome: Outcome) -> float:
+        """Queue a row for another try in this run, unless it had enough; return the seconds it must wait."""
+        self.tries[row.id, outcome.verdict] += 1
+        tries = self.tries[row.id, outcome.verdict]
+        wait_s = _wait_s(outcome, tries, self.campaign.agent.limit)
+        if tries < (_UNSENT_TRIES if outcome.verdict is Verdict.UNSENT else _THROTTLED_TRIES):
+            self._wait_until(asyncio.get_running_loop().time() + wait_s, row.id)
+        return wait_s
+
+    def _wait_until(self, due_s: float, row_id: int) -> None:
+        heapq.heappush(self._waiting, (due_s, next(self._order), row_id))
+
+
+def _wait_s(outcome: Outcome, tries: int, limit: int) -> float:
+    """Return how long a row waits for its next try.
+
+    A 429 says nothing about the row: it goes to the front, and the limiter holds its agent. A row that
+    could not leave waits 1, 2, 4 ... up to 60 seconds with jitter.
+    """
+    if outcome.verdict is Verdict.THROTTLED:
+        return outcome.retry_after_s or 1 / limit
+    return min(60.0, 2.0 ** (tries - 1)) * random.uniform(0.5, 1)  # noqa: S311 - jitter, no secret
