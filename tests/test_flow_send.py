@@ -380,6 +380,29 @@ def test_limit_sends_to_so_many_people_only(desk: Desk) -> None:
     assert (len(server.accepted), ran.json["states"]["pending"]) == (4, 5)
 
 
+@pytest.mark.usefixtures("fast")
+def test_limit_bounds_rows_of_an_earlier_run_too(desk: Desk) -> None:
+    """Rows that an earlier run left retryable are people as well; one that is tried again counts once."""
+    desk.write_sheet(people(6))
+    desk.write_campaign("http://127.0.0.1:9/messaging/conversation")
+    assert desk.run("send", desk.campaign).code == 7
+    refused: list[str] = []
+
+    def refuse_each_once(body: dict[str, Any], earlier: list[Received]) -> Answer:
+        if body["to"] in refused:
+            return Answer()
+        refused.append(body["to"])
+        return Answer(429)
+
+    with Loopback(refuse_each_once, speed=SPEED) as server:
+        desk.write_campaign(server.endpoint)
+
+        ran = desk.run("send", "--limit", "2", "--json", desk.campaign)
+
+    assert (len(server.accepted), len(refused), len(server.received)) == (2, 2, 4)
+    assert ran.json["states"]["retryable"] == 4
+
+
 def test_dry_run_opens_no_connection_and_writes_no_ledger(desk: Desk) -> None:
     """-n says what would happen, and that is all it does."""
     desk.write_sheet(people(4))

@@ -27,12 +27,15 @@ class Budget:
     def __init__(self, count: int | None) -> None:
         self._left = count
 
-    def take(self) -> bool:
-        """Take one; return whether there was one left."""
-        if self._left is None:
-            return True
-        self._left -= 1
-        return self._left >= 0
+    @property
+    def is_spent(self) -> bool:
+        """Whether nobody else may be messaged."""
+        return self._left == 0
+
+    def take(self) -> None:
+        """Take one of those that are left."""
+        if self._left is not None:
+            self._left -= 1
 
 
 @dataclass(slots=True)
@@ -51,7 +54,8 @@ class CampaignQueue:
     tries: Counter[tuple[int, Verdict]] = field(default_factory=Counter)
     _fresh: deque[ledger.DueRow] = field(default_factory=deque)
     _place: tuple[int, int] = (0, 0)
-    _waiting: list[tuple[float, int, int]] = field(default_factory=list)
+    _earlier: deque[tuple[float, int]] = field(default_factory=deque)
+    _waiting: list[tuple[float, int, ledger.DueRow]] = field(default_factory=list)
     _order: "itertools.count[int]" = field(default_factory=itertools.count)
 
     async def prepare(self) -> None:
@@ -59,27 +63,40 @@ class CampaignQueue:
         now, clock_s = datetime.now(UTC), asyncio.get_running_loop().time()
         for row_id, not_before in await written(self.writer.call(ledger.find_retryable, self.campaign_id)):
             wait_s = (datetime.fromisoformat(not_before) - now).total_seconds() if not_before else 0.0
-            self._wait_until(clock_s + min(wait_s, _NOT_BEFORE_MAX_S), row_id)
+            self._earlier.append((clock_s + min(wait_s, _NOT_BEFORE_MAX_S), row_id))
 
     async def take(self) -> ledger.DueRow | None:
-        """Return the next row that is due now: those waiting for another try before fresh ones."""
+        """Return the next row that is due now: this run's for another try, an earlier run's, then fresh ones.
+
+        A row counts against the budget the first time it is taken in this run.
+        """
         if self.halt.code is not None:
             return None
-        if self._waiting and self._waiting[0][0] <= asyncio.get_running_loop().time():
-            row_id = heapq.heappop(self._waiting)[2]
-            return await written(self.writer.call(ledger.read_row, row_id))
+        now_s = asyncio.get_running_loop().time()
+        if self._waiting and self._waiting[0][0] <= now_s:
+            return heapq.heappop(self._waiting)[2]
+        if self.budget.is_spent:
+            return None
+        if self._earlier and self._earlier[0][0] <= now_s:
+            self.budget.take()
+            return await written(self.writer.call(ledger.read_row, self._earlier.popleft()[1]))
         if not self._fresh:
             due = await written(self.writer.call(ledger.find_due, self.campaign_id, after=self._place, count=_BATCH))
             self._fresh.extend(due)
-        if not self._fresh or not self.budget.take():
+        if not self._fresh:
             return None
+        self.budget.take()
         row = self._fresh.popleft()
         self._place = (row.recipient.row_number, row.id)
         return row
 
     def next_try_s(self) -> float | None:
         """Return the loop's time at which the next waiting row is due, None when none waits."""
-        return self._waiting[0][0] if self._waiting and self.halt.code is None else None
+        if self.halt.code is not None:
+            return None
+        tries_s = [self._waiting[0][0]] if self._waiting else []
+        tries_s += [self._earlier[0][0]] if self._earlier and not self.budget.is_spent else []
+        return min(tries_s, default=None)
 
     def schedule(self, row: ledger.DueRow, outcome: Outcome) -> float:
         """Queue a row for another try in this run, unless it had enough; return the seconds it must wait."""
@@ -87,11 +104,11 @@ class CampaignQueue:
         tries = self.tries[row.id, outcome.verdict]
         wait_s = _wait_s(outcome, tries, self.campaign.agent.limit)
         if tries < (_UNSENT_TRIES if outcome.verdict is Verdict.UNSENT else _THROTTLED_TRIES):
-            self._wait_until(asyncio.get_running_loop().time() + wait_s, row.id)
+            self._wait_until(asyncio.get_running_loop().time() + wait_s, row)
         return wait_s
 
-    def _wait_until(self, due_s: float, row_id: int) -> None:
-        heapq.heappush(self._waiting, (due_s, next(self._order), row_id))
+    def _wait_until(self, due_s: float, row: ledger.DueRow) -> None:
+        heapq.heappush(self._waiting, (due_s, next(self._order), row))
 
 
 def _wait_s(outcome: Outcome, tries: int, limit: int) -> float:
