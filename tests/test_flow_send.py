@@ -176,6 +176,23 @@ def test_retry_after_is_a_floor(desk: Desk) -> None:
 
 
 @pytest.mark.usefixtures("fast")
+def test_a_refused_row_goes_to_the_front(desk: Desk) -> None:
+    """The request that follows a 429 is for the very row that was refused, whoever waited for the slot."""
+    desk.write_sheet(people(4))
+
+    def decide(body: dict[str, Any], earlier: list[Received]) -> Answer:
+        return Answer(429) if len(earlier) == 1 else Answer()
+
+    with Loopback(decide, speed=SPEED) as server:
+        desk.write_campaign(server.endpoint)
+
+        ran = desk.run("send", desk.campaign)
+
+    assert ran.code == 0
+    assert [request.to[-1] for request in server.received] == ["0", "1", "1", "2", "3"]
+
+
+@pytest.mark.usefixtures("fast")
 def test_an_unreachable_api_leaves_rows_retryable(desk: Desk) -> None:
     """Nothing listens: no byte left, the rows wait, exit 5 for a few rows and 7 once ten failed in a row."""
     desk.write_sheet(people(2))

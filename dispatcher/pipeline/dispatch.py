@@ -68,7 +68,8 @@ class AgentDispatch:
             while len(self._in_air) >= self._in_air_max:
                 await _first_landing(set(self._in_air))
             slot = await self._limiter.acquire()
-            delivery = asyncio.create_task(self._deliver(*turn, slot))
+            queue, row = turn
+            delivery = asyncio.create_task(self._deliver(queue, queue.exchange(row), slot))
             self._in_air.add(delivery)
             delivery.add_done_callback(self._land)
 

@@ -102,21 +102,25 @@ class CampaignQueue:
         """Queue a row for another try in this run, unless it had enough; return the seconds it must wait."""
         self.tries[row.id, outcome.verdict] += 1
         tries = self.tries[row.id, outcome.verdict]
-        wait_s = _wait_s(outcome, tries, self.campaign.agent.limit)
+        wait_s = _wait_s(outcome, tries)
         if tries < (_UNSENT_TRIES if outcome.verdict is Verdict.UNSENT else _THROTTLED_TRIES):
             self._wait_until(asyncio.get_running_loop().time() + wait_s, row)
         return wait_s
+
+    def exchange(self, row: ledger.DueRow) -> ledger.DueRow:
+        """Return the row that became due for another try since ``row`` was taken, which goes next then, or ``row``."""
+        return heapq.heappushpop(self._waiting, (asyncio.get_running_loop().time(), next(self._order), row))[2]
 
     def _wait_until(self, due_s: float, row: ledger.DueRow) -> None:
         heapq.heappush(self._waiting, (due_s, next(self._order), row))
 
 
-def _wait_s(outcome: Outcome, tries: int, limit: int) -> float:
+def _wait_s(outcome: Outcome, tries: int) -> float:
     """Return how long a row waits for its next try.
 
     A 429 says nothing about the row: it goes to the front, and the limiter holds its agent. A row that
     could not leave waits 1, 2, 4 ... up to 60 seconds with jitter.
     """
     if outcome.verdict is Verdict.THROTTLED:
-        return outcome.retry_after_s or 1 / limit
+        return outcome.retry_after_s or 0.0
     return min(60.0, 2.0 ** (tries - 1)) * random.uniform(0.5, 1)  # noqa: S311 - jitter, no secret
