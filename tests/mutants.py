@@ -106,8 +106,8 @@ MUTANTS = (
     Mutant(
         "no sweep",
         "pipeline/send.py",
-        "swept = await written(self._writer.call(ledger.sweep_dead_run))",
-        "swept = 0",
+        "self._swept = await written(self._writer.call(ledger.sweep_dead_run))",
+        "self._swept = 0",
         (_KILLED,),
     ),
     Mutant(

@@ -176,6 +176,28 @@ def test_retry_after_is_a_floor(desk: Desk) -> None:
 
 
 @pytest.mark.usefixtures("fast")
+def test_retry_after_is_a_floor_for_the_next_run_too(desk: Desk) -> None:
+    """A run that ends before a Retry-After is over does not free the agent's other rows, nor its other campaigns."""
+    desk.write_sheet(people(4))
+
+    def decide(body: dict[str, Any], earlier: list[Received]) -> Answer:
+        return Answer() if earlier else Answer(429, "", {"Retry-After": "100"})
+
+    with Loopback(decide, speed=SPEED) as server:
+        desk.write_campaign(server.endpoint)
+        assert desk.run("send", "--max-duration", "2s", desk.campaign).code == 10
+        (refused,) = server.received
+        other = desk.folder / "other.toml"
+        other.write_text(desk.campaign.read_text().replace('name = "reminders"', 'name = "other"', 1))
+
+        ran = desk.run("send", other)
+
+    assert ran.code == 0
+    # The ledger notes the moment by the wall's clock, of which little passes here.
+    assert server.received[1].at_s - refused.at_s >= 90
+
+
+@pytest.mark.usefixtures("fast")
 def test_a_refused_row_goes_to_the_front(desk: Desk) -> None:
     """The request that follows a 429 is for the very row that was refused, whoever waited for the slot."""
     desk.write_sheet(people(4))

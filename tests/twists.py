@@ -49,7 +49,7 @@ class OpenGate:
 
 def lift_limit(in_air_max: int) -> None:
     """Send as fast as the machine can, with so many requests in the air at most."""
-    replace("dispatcher.pipeline.send", "Limiter", lambda *_, **__: OpenGate(in_air_max))
+    replace("dispatcher.pipeline.agent", "Limiter", lambda *_, **__: OpenGate(in_air_max))
 
 
 def shorten_silence(read_s: float) -> None:

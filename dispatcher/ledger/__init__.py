@@ -22,7 +22,15 @@ from dispatcher.ledger.file import open_reader, remove_sandbox_ledger, utc_text
 from dispatcher.ledger.load import Change, LoadReport, classify_changes, is_loaded, load_sheet
 from dispatcher.ledger.lock import RunLock
 from dispatcher.ledger.purge import purge
-from dispatcher.ledger.queue import DueRow, find_due, find_retryable, read_row, refuse_row, withdraw_vanished
+from dispatcher.ledger.queue import (
+    DueRow,
+    find_due,
+    find_floor,
+    find_retryable,
+    read_row,
+    refuse_row,
+    withdraw_vanished,
+)
 from dispatcher.ledger.reading import (
     CampaignRecord,
     RowRecord,
@@ -59,6 +67,7 @@ __all__ = [
     "find_agent",
     "find_campaign",
     "find_due",
+    "find_floor",
     "find_retryable",
     "find_rows",
     "is_loaded",

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, not_, or_, sele
 from dispatcher.errors import LedgerError
 from dispatcher.ledger.digests import verify_digest
 from dispatcher.ledger.file import utc_now
-from dispatcher.ledger.schema import attempts, recipients
-from dispatcher.models import Outcome, Recipient, Refusal, State, mask_digits, state_after
+from dispatcher.ledger.schema import attempts, campaigns, recipients
+from dispatcher.models import Outcome, Recipient, Refusal, State, Verdict, mask_digits, state_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,24 @@ def find_retryable(connection: Connection, campaign_id: int) -> list[tuple[int, 
         .order_by(recipients.c.not_before, recipients.c.row_number)
     )
     return [(row.id, _checked_time(row.not_before or "")) for row in connection.execute(query)]
+
+
+def find_floor(connection: Connection, agent_ids: Collection[str]) -> str:
+    """Return the latest ``not_before`` of the agents' rows whose last attempt was refused with 429, "" if none is."""
+    last_outcome = (
+        select(attempts.c.outcome)
+        .where(attempts.c.recipient_id == recipients.c.id)
+        .order_by(attempts.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = (
+        select(func.max(recipients.c.not_before))
+        .join(campaigns)
+        .where(campaigns.c.agent_id.in_(agent_ids), recipients.c.state == State.RETRYABLE)
+        .where(last_outcome == Verdict.THROTTLED)
+    )
+    return _checked_time(connection.execute(query).scalar() or "")
 
 
 def _checked_time(text: str) -> str:

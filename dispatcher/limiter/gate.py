@@ -28,15 +28,18 @@ class Limiter:
         learnt: what an earlier run knew about the agent, or None.
         idle_s: seconds since an earlier process last sent for this agent, None if none ever did; less than
             1.5 holds the first session back until the server can no longer count those calls.
+        held_s: seconds until the first session may start, what an earlier refusal asked for; 0 or less holds nothing.
 
     Raises:
         ValueError: the limit is below 1.
         RuntimeError: there is no running event loop.
     """
 
-    def __init__(self, limit: int, *, learnt: Learnt | None = None, idle_s: float | None = None) -> None:
+    def __init__(
+        self, limit: int, *, learnt: Learnt | None = None, idle_s: float | None = None, held_s: float = 0.0
+    ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._pacer = Pacer(limit, self._loop.time(), learnt=learnt, idle_s=idle_s)
+        self._pacer = Pacer(limit, self._loop.time(), learnt=learnt, idle_s=idle_s, held_s=held_s)
         self._ceilings = [AsyncLimiter(1, 1) for _ in range(limit)]
         self._turn = 0
         self._usual_lead_s = 0.0

@@ -37,12 +37,21 @@ class Pacer:
         now_s: the monotonic clock, seconds.
         learnt: what an earlier run knew, or None.
         idle_s: seconds since an earlier process last sent for this limit, None if none ever did.
+        held_s: seconds until the first session may start; 0 or less holds nothing.
 
     Raises:
         ValueError: the limit is below 1.
     """
 
-    def __init__(self, limit: int, now_s: float, *, learnt: Learnt | None = None, idle_s: float | None = None) -> None:
+    def __init__(
+        self,
+        limit: int,
+        now_s: float,
+        *,
+        learnt: Learnt | None = None,
+        idle_s: float | None = None,
+        held_s: float = 0.0,
+    ) -> None:
         if limit < 1:
             raise ValueError(f"a limit is at least 1 session a second, not {limit}")
         learnt = learnt or Learnt(limit)
@@ -52,9 +61,8 @@ class Pacer:
         self._recent: deque[Slot] = deque(maxlen=limit)
         self._refusals_in_a_row = 0
         self._probe_at_s, self._probe_wait_s = math.inf, PROBE_AFTER_S
-        self._held_until_s = now_s
-        if idle_s is not None:
-            self._held_until_s += max(0.0, RESTART_HOLD_S - max(0.0, idle_s))
+        restart_hold_s = 0.0 if idle_s is None else RESTART_HOLD_S - max(0.0, idle_s)
+        self._held_until_s = now_s + max(0.0, restart_hold_s, held_s)
         self._open_lanes(self._held_until_s)
 
     @property

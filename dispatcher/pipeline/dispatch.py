@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from dispatcher import ledger
@@ -26,7 +26,7 @@ class AgentDispatch:
 
     def __init__(
         self,
-        queues: list[CampaignQueue],
+        queues: Sequence[CampaignQueue],
         limiter: Limiter,
         studio: Studio,
         *,

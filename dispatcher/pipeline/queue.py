@@ -62,8 +62,7 @@ class CampaignQueue:
         """Queue the rows that an earlier run left for another try."""
         now, clock_s = datetime.now(UTC), asyncio.get_running_loop().time()
         for row_id, not_before in await written(self.writer.call(ledger.find_retryable, self.campaign_id)):
-            wait_s = (datetime.fromisoformat(not_before) - now).total_seconds() if not_before else 0.0
-            self._earlier.append((clock_s + min(wait_s, _NOT_BEFORE_MAX_S), row_id))
+            self._earlier.append((clock_s + seconds_until(not_before, now), row_id))
 
     async def take(self) -> ledger.DueRow | None:
         """Return the next row that is due now: this run's for another try, an earlier run's, then fresh ones.
@@ -113,6 +112,12 @@ class CampaignQueue:
 
     def _wait_until(self, due_s: float, row: ledger.DueRow) -> None:
         heapq.heappush(self._waiting, (due_s, next(self._order), row))
+
+
+def seconds_until(not_before: str, now: datetime) -> float:
+    """Return how long a time of the ledger makes a row wait, seconds; 0 where it is empty."""
+    wait_s = (datetime.fromisoformat(not_before) - now).total_seconds() if not_before else 0.0
+    return min(max(0.0, wait_s), _NOT_BEFORE_MAX_S)
 
 
 def _wait_s(outcome: Outcome, tries: int) -> float:

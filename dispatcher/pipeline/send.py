@@ -1,7 +1,6 @@
 """The main job: lock, load, ask, dispatch, account."""
 
 import asyncio
-import json
 import resource
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -10,12 +9,13 @@ from dataclasses import replace
 
 from dispatcher import ledger
 from dispatcher.errors import ExitCode, SheetError
-from dispatcher.limiter import Learnt, Limiter, warm_up_left_s
+from dispatcher.limiter import warm_up_left_s
 from dispatcher.models import Campaign, State
+from dispatcher.pipeline.agent import AgentRun
 from dispatcher.pipeline.commits import written
 from dispatcher.pipeline.control import PRECEDENCE, Halt, StopSwitch
-from dispatcher.pipeline.dispatch import IN_AIR_S, AgentDispatch
-from dispatcher.pipeline.events import Event, Loaded, Loading, Plan, Summary, WarmUp, Warned
+from dispatcher.pipeline.dispatch import IN_AIR_S
+from dispatcher.pipeline.events import Event, Loaded, Loading, Plan, Summary, Warned
 from dispatcher.pipeline.garbage import rare_collections
 from dispatcher.pipeline.order import SendOrder, limit_scope, refuse_contradictions
 from dispatcher.pipeline.queue import Budget, CampaignQueue
@@ -74,15 +74,16 @@ class _Run:
         self._confirm = confirm
         self._started_s = started_s
         self._halt = Halt()
+        self._swept = 0
         self._codes: list[ExitCode] = []
 
     async def complete(self) -> ExitCode:
         """Load, ask, dispatch and account; return the gravest campaign's exit code."""
         self._stop.attach()
         try:
-            swept = await written(self._writer.call(ledger.sweep_dead_run))
-            if swept:
-                self._on_event(Warned(f"an earlier run died: {swept} row(s) it was sending are now in doubt"))
+            self._swept = await written(self._writer.call(ledger.sweep_dead_run))
+            if self._swept:
+                self._on_event(Warned(f"an earlier run died: {self._swept} row(s) it was sending are now in doubt"))
             loaded = [campaign for campaign in self._order.campaigns if await self._load(campaign)]
             await self._make_due(loaded)
             plans = [await self._plan(campaign) for campaign in loaded]
@@ -169,7 +170,8 @@ class _Run:
     async def _dispatch(self, campaigns: Sequence[Campaign]) -> None:
         budget = Budget(self._order.people_max)
         groups: dict[str, list[CampaignQueue]] = {}
-        idle_s = await written(self._writer.call(ledger.seconds_since_last_attempt))
+        # A dead run may have sent until just now, whatever a clock that was stepped since then says.
+        idle_s = 0.0 if self._swept else await written(self._writer.call(ledger.seconds_since_last_attempt))
         async with (
             self._endpoints(campaigns) as targets,
             Studio(self._order.api_key, connections=self._count_connections(campaigns)) as studio,
@@ -220,35 +222,13 @@ class _Run:
     async def _dispatch_agent(
         self, scope: str, queues: list[CampaignQueue], studio: Studio, idle_s: float | None
     ) -> None:
-        """Send the due rows of the campaigns that share one limit."""
-        halt = Halt(self._halt)
-        for queue in queues:
-            queue.halt = Halt(halt)
+        run = AgentRun(scope, queues, self._writer, halt=self._halt, stop=self._stop, on_event=self._on_event)
         agent = queues[0].campaign.agent
         warm_up_s = agent.warm_up_s if self._order.warm_up else 0.0
         record = await written(self._writer.call(ledger.note_limit, scope, agent.limit, warm_up_s=warm_up_s))
-        if record.elapsed_s is not None:
-            left_s = warm_up_left_s(warm_up_s=warm_up_s, elapsed_s=record.elapsed_s)
-            await self._hold(agent.id, agent.limit, left_s, halt)
-        learnt = Learnt.from_json(json.loads(record.learnt)) if record.learnt else None
-        limiter = Limiter(agent.limit, learnt=learnt, idle_s=idle_s)
-        dispatch = AgentDispatch(queues, limiter, studio, halt=halt, on_event=self._on_event)
-        aborting = asyncio.create_task(self._abort_when_asked(dispatch))
-        await dispatch.run()
-        aborting.cancel()
-        await written(self._writer.call(ledger.keep_learnt, scope, json.dumps(limiter.learnt.to_json())))
-
-    async def _hold(self, agent_id: str, limit: int, left_s: float, halt: Halt) -> None:
-        """Wait for the rest of the warm-up, telling every second how much is left."""
-        until_s = asyncio.get_running_loop().time() + left_s
-        while left_s > 0 and halt.code is None:
-            self._on_event(WarmUp(agent_id, limit, left_s))
-            await halt.or_halted(asyncio.sleep(min(1.0, left_s)))
-            left_s = until_s - asyncio.get_running_loop().time()
-
-    async def _abort_when_asked(self, dispatch: AgentDispatch) -> None:
-        await self._stop.wait_hard()
-        dispatch.abort()
+        elapsed_s = warm_up_s if record.elapsed_s is None else record.elapsed_s
+        left_s = warm_up_left_s(warm_up_s=warm_up_s, elapsed_s=elapsed_s)
+        await run.complete(studio, warm_at_s=asyncio.get_running_loop().time() + left_s, idle_s=idle_s)
 
     def _watch(self) -> list[asyncio.Task[None]]:
         """Pull the halt when a person asks or time is up."""

@@ -1,0 +1,93 @@
+"""One agent's share of a run: the hold of its warm-up, its pace, its campaigns, and what pacing learnt."""
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from dispatcher import ledger
+from dispatcher.limiter import Learnt, Limiter
+from dispatcher.pipeline.commits import written
+from dispatcher.pipeline.control import Halt, StopSwitch
+from dispatcher.pipeline.dispatch import AgentDispatch
+from dispatcher.pipeline.events import Event, WarmUp
+from dispatcher.pipeline.queue import CampaignQueue, seconds_until
+from dispatcher.studio import Studio
+
+
+class AgentRun:
+    """Sends the due rows of the campaigns that share one limit.
+
+    Args:
+        scope: the agent's id, or what stands for its API key.
+        queues: the campaigns, at least one.
+        writer: the ledger.
+        halt: the run's.
+        stop: how a person ends the run early.
+        on_event: told what happens; must not block.
+    """
+
+    def __init__(
+        self,
+        scope: str,
+        queues: Sequence[CampaignQueue],
+        writer: ledger.Writer,
+        *,
+        halt: Halt,
+        stop: StopSwitch,
+        on_event: Callable[[Event], None],
+    ) -> None:
+        self.queues = queues
+        self._scope = scope
+        self._agent = queues[0].campaign.agent
+        self._writer = writer
+        self._halt = Halt(halt)
+        for queue in queues:
+            queue.halt = Halt(self._halt)
+        self._stop = stop
+        self._on_event = on_event
+
+    async def complete(self, studio: Studio, *, warm_at_s: float, idle_s: float | None) -> None:
+        """Hold, then dispatch what is due and keep what was learnt.
+
+        Args:
+            studio: sends the requests.
+            warm_at_s: the loop's time until which nothing is sent.
+            idle_s: seconds since an earlier run last sent, None if none ever did.
+
+        Raises:
+            LedgerError: the ledger cannot be read or written.
+        """
+        await self._hold(warm_at_s)
+        limiter = await self._make_limiter(idle_s)
+        dispatch = AgentDispatch(self.queues, limiter, studio, halt=self._halt, on_event=self._on_event)
+        aborting = asyncio.create_task(self._abort_when_asked(dispatch))
+        try:
+            await dispatch.run()
+        finally:
+            aborting.cancel()
+        await written(self._writer.call(ledger.keep_learnt, self._scope, json.dumps(limiter.learnt.to_json())))
+
+    async def _hold(self, warm_at_s: float) -> None:
+        """Wait for the rest of the warm-up, telling every second how much is left."""
+        clock_s = asyncio.get_running_loop().time
+        while (left_s := warm_at_s - clock_s()) > 0 and self._halt.code is None:
+            self._on_event(WarmUp(self._agent.id, self._agent.limit, left_s))
+            await self._halt.or_halted(asyncio.sleep(min(1.0, left_s)))
+
+    async def _make_limiter(self, idle_s: float | None) -> Limiter:
+        """Return a limiter that knows what earlier runs learnt, and what a Retry-After still asks for."""
+        record = await written(self._writer.call(ledger.find_agent, self._scope))
+        agent_ids = {queue.campaign.agent.id for queue in self.queues}
+        floor = await written(self._writer.call(ledger.find_floor, agent_ids))
+        learnt = _read_learnt(record.learnt) if record else None
+        held_s = seconds_until(floor, datetime.now(UTC))
+        return Limiter(self._agent.limit, learnt=learnt, idle_s=idle_s, held_s=held_s)
+
+    async def _abort_when_asked(self, dispatch: AgentDispatch) -> None:
+        await self._stop.wait_hard()
+        dispatch.abort()
+
+
+def _read_learnt(text: str) -> Learnt | None:
+    return Learnt.from_json(json.loads(text)) if text else None
