@@ -73,6 +73,21 @@ def test_a_machine_that_sleeps_does_not_catch_up(scene: Scene) -> None:
     assert scene.judge(code).accepted == 7
 
 
+def test_a_clock_stepped_after_a_kill_leaves_the_hold_of_a_restart_alone(scene: Scene) -> None:
+    """The server may still count what a dead run sent just now, although the wall clock says that was yesterday."""
+    scene.rescript({"A-1": [Fate.SILENT]})
+    life = scene.start("send", fast=False)
+    wait_until(lambda: scene.count_arrivals() >= 2, "two requests")
+    assert scene.kill(life)
+    killed_s = time.monotonic()
+
+    code = scene.run("send", "--limit", "1", fast=False, twists=[partial(step_wall_clock, DAY_S)])
+
+    assert code == 6
+    assert arrivals_s(scene)[-1] - killed_s > 1.5
+    scene.judge()
+
+
 WARM_UP_S = 1.0
 AWAY = [
     pytest.param((), WARM_UP_S, id="nothing"),
