@@ -133,6 +133,7 @@ class Halt:
             return wanted.result() if wanted.done() else await _abandon(wanted)
         finally:
             halted.cancel()
+            wanted.cancel()  # whoever waits here may be cancelled, and then nobody else would end it
 
 
 async def _abandon(task: "asyncio.Future[_T] | asyncio.Task[_T]") -> _T | None:
