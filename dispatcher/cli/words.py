@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dispatcher.errors import ExitCode
 from dispatcher.ledger import AgentRecord, CampaignRecord, Change, Doubt, RowRecord
 from dispatcher.models import Notice, Refusal, State, format_duration, mask_digits
 
@@ -119,6 +120,8 @@ def suggest_command(summary: "Summary", path: Path, *, sandbox: bool) -> str:
     shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     ending = " --sandbox" if sandbox else ""
     states = summary.states
+    if summary.exit_code == ExitCode.SHEET_REFUSED:
+        return f"dispatcher check {shown}   (the sheet cannot be trusted, and nothing of it was sent)"
     if states[State.IN_DOUBT]:
         return f"dispatcher resolve {shown}{ending}   (only you can say what became of the rows in doubt)"
     if states[State.PENDING] or states[State.RETRYABLE]:

@@ -38,7 +38,7 @@ class AgentRun:
         on_event: Callable[[Event], None],
     ) -> None:
         self.queues = queues
-        self._scope = scope
+        self.scope = scope
         self._agent = queues[0].campaign.agent
         self._writer = writer
         self._halt = Halt(halt)
@@ -66,7 +66,7 @@ class AgentRun:
             await dispatch.run()
         finally:
             aborting.cancel()
-        await written(self._writer.call(ledger.keep_learnt, self._scope, json.dumps(limiter.learnt.to_json())))
+        await written(self._writer.call(ledger.keep_learnt, self.scope, json.dumps(limiter.learnt.to_json())))
 
     async def _hold(self, warm_at_s: float) -> None:
         """Wait for the rest of the warm-up, telling every second how much is left."""
@@ -77,7 +77,7 @@ class AgentRun:
 
     async def _make_limiter(self, idle_s: float | None) -> Limiter:
         """Return a limiter that knows what earlier runs learnt, and what a Retry-After still asks for."""
-        record = await written(self._writer.call(ledger.find_agent, self._scope))
+        record = await written(self._writer.call(ledger.find_agent, self.scope))
         agent_ids = {queue.campaign.agent.id for queue in self.queues}
         floor = await written(self._writer.call(ledger.find_floor, agent_ids))
         learnt = _read_learnt(record.learnt) if record else None
@@ -90,4 +90,8 @@ class AgentRun:
 
 
 def _read_learnt(text: str) -> Learnt | None:
-    return Learnt.from_json(json.loads(text)) if text else None
+    """Read what an earlier run learnt; what cannot be read is as good as nothing."""
+    try:
+        return Learnt.from_json(json.loads(text))
+    except (ValueError, TypeError, AttributeError):
+        return None

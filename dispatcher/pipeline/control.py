@@ -63,6 +63,7 @@ class StopSwitch:
 
 
 PRECEDENCE = (
+    ExitCode.UNEXPECTED,
     ExitCode.INTERRUPTED,
     ExitCode.STOPPED,
     ExitCode.LEDGER,

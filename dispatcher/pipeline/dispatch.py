@@ -77,7 +77,7 @@ class AgentDispatch:
         self._in_air.discard(delivery)
         if not delivery.cancelled() and (failure := delivery.exception()):
             self._failure = failure
-            self._halt.pull_everything(ExitCode.STOPPED, f"unexpected: {type(failure).__name__}")
+            self._halt.pull_everything(ExitCode.UNEXPECTED, f"unexpected: {type(failure).__name__}")
 
     def abort(self) -> None:
         """Break off the requests in the air; each still gets its outcome."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from dispatcher.errors import ExitCode
 from dispatcher.ledger import RunCounts
 from dispatcher.models import Outcome, State
 
@@ -76,7 +77,7 @@ class Summary:
     """How one campaign of a run ended."""
 
     campaign: str
-    exit_code: int
+    exit_code: ExitCode
     states: dict[State, int]
     counts: RunCounts
     seconds: float

@@ -8,14 +8,15 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from dispatcher import ledger
-from dispatcher.errors import ExitCode, SheetError
+from dispatcher.errors import ExitCode, LedgerError, SheetError
 from dispatcher.limiter import warm_up_left_s
 from dispatcher.models import Campaign, State
+from dispatcher.pipeline.account import Account
 from dispatcher.pipeline.agent import AgentRun
 from dispatcher.pipeline.commits import written
-from dispatcher.pipeline.control import PRECEDENCE, Halt, StopSwitch
+from dispatcher.pipeline.control import Halt, StopSwitch
 from dispatcher.pipeline.dispatch import IN_AIR_S
-from dispatcher.pipeline.events import Event, Loaded, Loading, Plan, Summary, Warned
+from dispatcher.pipeline.events import Event, Loaded, Loading, Plan, Warned
 from dispatcher.pipeline.garbage import rare_collections
 from dispatcher.pipeline.order import SendOrder, limit_scope, refuse_contradictions
 from dispatcher.pipeline.queue import Budget, CampaignQueue
@@ -75,7 +76,7 @@ class _Run:
         self._started_s = started_s
         self._halt = Halt()
         self._swept = 0
-        self._codes: list[ExitCode] = []
+        self._account = Account(writer, on_event=on_event, started_s=started_s)
 
     async def complete(self) -> ExitCode:
         """Load, ask, dispatch and account; return the gravest campaign's exit code."""
@@ -92,8 +93,9 @@ class _Run:
             if any(plan.due for plan in plans) and not self._confirm(plans):
                 return ExitCode.INTERRUPTED
             await self._dispatch(loaded)
-            return min(self._codes, key=PRECEDENCE.index)
+            return self._account.exit_code
         finally:
+            self._account.tell_last()
             self._stop.detach()
 
     async def _load(self, campaign: Campaign) -> bool:
@@ -119,7 +121,7 @@ class _Run:
             if len(self._order.campaigns) == 1:
                 raise
             self._on_event(Warned(f"{campaign.name}: {error}"))
-            self._codes.append(ExitCode.SHEET_REFUSED)
+            await self._account.refuse(campaign.name, error)
             return False
         self._tell_loaded(campaign, report)
         return True
@@ -179,17 +181,18 @@ class _Run:
             for campaign in targets:
                 queue = await self._open_queue(campaign, budget)
                 groups.setdefault(limit_scope(campaign, self._order.api_key), []).append(queue)
-            agents = [self._dispatch_agent(scope, queues, studio, idle_s) for scope, queues in groups.items()]
+            runs = [self._agent_run(scope, queues) for scope, queues in groups.items()]
             watchers = self._watch()
             try:
                 with rare_collections():
-                    await asyncio.gather(*agents)
+                    endings = await asyncio.gather(
+                        *(self._dispatch_agent(run, studio, idle_s) for run in runs), return_exceptions=True
+                    )
             finally:
                 for watcher in watchers:
                     watcher.cancel()
-        for queues in groups.values():
-            for queue in queues:
-                await self._close_queue(queue)
+        for failure in filter(None, endings):
+            raise failure
 
     @asynccontextmanager
     async def _endpoints(self, campaigns: Sequence[Campaign]) -> AsyncIterator[Sequence[Campaign]]:
@@ -219,16 +222,27 @@ class _Run:
         run_id = await written(self._writer.call(ledger.begin_run, campaign_id, self._order.command))
         return CampaignQueue(campaign, campaign_id, run_id, self._order.today, self._writer, budget, Halt())
 
-    async def _dispatch_agent(
-        self, scope: str, queues: list[CampaignQueue], studio: Studio, idle_s: float | None
-    ) -> None:
-        run = AgentRun(scope, queues, self._writer, halt=self._halt, stop=self._stop, on_event=self._on_event)
-        agent = queues[0].campaign.agent
+    def _agent_run(self, scope: str, queues: list[CampaignQueue]) -> AgentRun:
+        return AgentRun(scope, queues, self._writer, halt=self._halt, stop=self._stop, on_event=self._on_event)
+
+    async def _dispatch_agent(self, run: AgentRun, studio: Studio, idle_s: float | None) -> None:
+        """See one agent to its end; what nobody foresaw there stops the others, once they have landed."""
+        agent = run.queues[0].campaign.agent
         warm_up_s = agent.warm_up_s if self._order.warm_up else 0.0
-        record = await written(self._writer.call(ledger.note_limit, scope, agent.limit, warm_up_s=warm_up_s))
+        record = await written(self._writer.call(ledger.note_limit, run.scope, agent.limit, warm_up_s=warm_up_s))
         elapsed_s = warm_up_s if record.elapsed_s is None else record.elapsed_s
         left_s = warm_up_left_s(warm_up_s=warm_up_s, elapsed_s=elapsed_s)
-        await run.complete(studio, warm_at_s=asyncio.get_running_loop().time() + left_s, idle_s=idle_s)
+        try:
+            await run.complete(studio, warm_at_s=asyncio.get_running_loop().time() + left_s, idle_s=idle_s)
+        except LedgerError as error:
+            self._halt.pull(ExitCode.LEDGER, str(error))
+            raise
+        except Exception as error:
+            self._halt.pull(ExitCode.UNEXPECTED, f"unexpected: {type(error).__name__}")
+            raise
+        finally:
+            for queue in run.queues:
+                await self._account.close(queue)
 
     def _watch(self) -> list[asyncio.Task[None]]:
         """Pull the halt when a person asks or time is up."""
@@ -246,28 +260,3 @@ class _Run:
             left_s = self._started_s + self._order.duration_max_s - time.monotonic()
             watchers.append(asyncio.create_task(watch_time(max(0.0, left_s))))
         return watchers
-
-    async def _close_queue(self, queue: CampaignQueue) -> None:
-        """Write down how the campaign's run ended, and tell it."""
-        states = await written(self._writer.call(ledger.count_states, queue.campaign_id))
-        problems = await written(self._writer.call(ledger.count_open_problems, queue.campaign_id))
-        is_done = not states[State.PENDING] and not states[State.RETRYABLE]
-        code = _exit_code(queue.halt.code, problems, is_done=is_done)
-        note = queue.halt.reason if code == queue.halt.code else ""
-        ending = self._writer.call(ledger.end_run, queue.run_id, counts=queue.counts, exit_code=code, note=note)
-        await written(ending)
-        self._codes.append(code)
-        seconds = time.monotonic() - self._started_s
-        self._on_event(Summary(queue.campaign.name, code, states, queue.counts, seconds, note))
-
-
-def _exit_code(halted: ExitCode | None, problems: dict[State, int], *, is_done: bool) -> ExitCode:
-    """Return the gravest code that holds for one campaign."""
-    codes = [ExitCode.OK]
-    if halted is not None and not (halted is ExitCode.TIME_LIMIT and is_done):
-        codes.append(halted)
-    if problems.get(State.RETRYABLE):
-        codes.append(ExitCode.RETRYABLE_REMAIN)
-    if any(problems.get(state) for state in (State.FAILED, State.REFUSED, State.IN_DOUBT)):
-        codes.append(ExitCode.ROWS_NEED_ATTENTION)
-    return min(codes, key=PRECEDENCE.index)
