@@ -6,9 +6,8 @@ import time
 from typing import Any, Protocol
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from dispatcher.cli.bars import Bars
 from dispatcher.cli.settings import Settings
 from dispatcher.cli.words import describe_plan, describe_summary, printable, suggest_command
 from dispatcher.models import State
@@ -22,6 +21,9 @@ class View(Protocol):
 
     def show(self, event: Event) -> None:
         """Show one event; must not block."""
+
+    def clear(self) -> None:
+        """Take away whatever moves, so that somebody can be asked."""
 
     def close(self) -> None:
         """Leave the screen tidy."""
@@ -40,6 +42,9 @@ class JsonView:
     def show(self, event: Event) -> None:
         """Print the event."""
         click.echo(json.dumps({"v": 1, **_as_json(event)}, ensure_ascii=False))
+
+    def clear(self) -> None:
+        """Nothing moves."""
 
     def close(self) -> None:
         """Nothing to tidy."""
@@ -96,27 +101,16 @@ class TextView:
         self._held_back: list[str] = []
         self._last_line_s = time.monotonic()
         self._due = self._done = 0
-        self._task: TaskID | None = None
-        self._progress = self._make_progress()
-
-    def _make_progress(self) -> Progress | None:
-        if self._settings.quiet or not sys.stderr.isatty():
-            return None
-        console = Console(stderr=True, no_color=self._settings.no_color or None)
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(compact=True),
-        )
-        return Progress(*columns, console=console, transient=True)
+        self._warming: set[str] = set()
+        has_bars = sys.stderr.isatty() and not settings.quiet
+        self._bars = Bars(no_color=settings.no_color) if has_bars else None
 
     def show(self, event: Event) -> None:
         """Show the event in words, in the bar, or keep it for the end."""
         match event:
             case Loading(campaign, rows):
-                self._set_bar(f"{campaign}: reading", total=None, completed=rows)
+                if self._bars is not None:
+                    self._bars.set("rows", f"{campaign}: reading", completed=rows)
             case Plan():
                 self._due += event.due
                 self._say(describe_plan(event))
@@ -131,10 +125,14 @@ class TextView:
             case Loaded():
                 self._tell_loaded(event)
 
+    def clear(self) -> None:
+        """Remove the bars."""
+        if self._bars is not None:
+            self._bars.clear()
+
     def close(self) -> None:
-        """Remove the bar and print the result."""
-        if self._progress is not None:
-            self._progress.stop()
+        """Remove the bars and print the result."""
+        self.clear()
         is_well = all(summary.exit_code == 0 for summary in self._summaries)
         if self._settings.quiet and is_well:
             return
@@ -149,12 +147,14 @@ class TextView:
         if self._settings.quiet:
             if is_urgent:
                 self._held_back.append(printable(text))
-        elif self._progress is not None:
-            self._progress.console.print(printable(text), markup=False, highlight=False)
+        elif self._bars is not None:
+            self._bars.say(printable(text))
         else:
             click.echo(printable(text), err=True)
 
     def _tell_loaded(self, event: Loaded) -> None:
+        if self._bars is not None:
+            self._bars.remove("rows")
         if self._settings.verbose and event.is_unchanged:
             self._say(f"{event.campaign}: sheet and campaign file are unchanged")
         if event.withdrawn:
@@ -162,29 +162,20 @@ class TextView:
 
     def _tell_warm_up(self, agent: str, left_s: float) -> None:
         text = f"agent {agent}: warming up, sending starts in {left_s:.0f} s"
-        if self._progress is not None:
-            self._set_bar(text, total=None)
-        elif self._task is None:
-            self._task = TaskID(0)  # without a terminal one line is enough
+        if self._bars is not None and left_s > 0:
+            self._bars.set(agent, text)
+        elif self._bars is not None:
+            self._bars.remove(agent)
+        elif agent not in self._warming:
+            self._warming.add(agent)  # without a terminal one line is enough
             self._say(text)
 
     def _tell_row(self, event: RowDone) -> None:
         self._done += event.state not in (State.RETRYABLE, State.PENDING)
         if self._settings.verbose or event.state in (State.FAILED, State.IN_DOUBT):
             self._say(f"{event.campaign}: row {event.row_number}, {event.to}: {event.state}, {event.outcome.reason}")
-        self._set_bar(f"{event.campaign}: sending", total=self._due, completed=self._done)
-        if self._progress is None and time.monotonic() - self._last_line_s > _LOG_EVERY_S:
+        if self._bars is not None:
+            self._bars.set("rows", f"{event.campaign}: sending", total=self._due, completed=self._done)
+        elif time.monotonic() - self._last_line_s > _LOG_EVERY_S:
             self._last_line_s = time.monotonic()
             self._say(f"{event.campaign}: {self._done} of {self._due} done")
-
-    def _set_bar(self, text: str, *, total: int | None, completed: int = 0) -> None:
-        if self._progress is None:
-            return
-        if self._task is None:
-            self._progress.start()
-            self._task = self._progress.add_task(text, total=total, rate="")
-        elapsed_s = self._progress.tasks[0].elapsed or 0
-        rate = f"{(completed - 1) / elapsed_s:.1f}/s" if total and elapsed_s > 1 else ""
-        if total and self._progress.tasks[0].total is None:
-            self._progress.reset(self._task, total=total)
-        self._progress.update(self._task, description=text, total=total, completed=completed, rate=rate)

@@ -1,11 +1,11 @@
 """Commands that send: send and retry, and the sandbox to send to."""
 
 import os
-import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,6 +13,7 @@ import click
 
 from dispatcher.campaign import load_campaign, read_api_key
 from dispatcher.cli import words
+from dispatcher.cli.asking import ask, stop_signals_handled
 from dispatcher.cli.options import FILE, Duration, campaign_argument, is_terminal, local_date, print_json, print_lines
 from dispatcher.cli.settings import Settings, shared_options
 from dispatcher.cli.streams import unread_tolerated
@@ -21,8 +22,9 @@ from dispatcher.models import Campaign, State, Verdict
 
 if TYPE_CHECKING:  # the pipeline is heavy, and `--help` does not need it
     from dispatcher.cli.live import View
-    from dispatcher.pipeline import Event, Plan, SendOrder, StopSwitch
+    from dispatcher.pipeline import Event, Plan, SendOrder
 
+_T = TypeVar("_T")
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
@@ -117,22 +119,29 @@ def _run_order(settings: Settings, order: "SendOrder", *, yes: bool) -> int:
 
     stop = StopSwitch()
     view = choose_view(settings, order)
-    is_asking = not (yes or order.sandbox or settings.no_input or settings.json or not is_terminal())
+    can_ask = is_terminal() and not settings.no_input
+    is_asking = can_ask and not (yes or order.sandbox)
+
+    def put(question: Callable[[], _T]) -> _T:
+        view.clear()
+        return ask(question, is_stopped=stop.is_requested)
 
     def confirm(plans: "list[Plan]") -> bool:
-        return not is_asking or click.confirm(words.ask_to_send(plans), err=True)
+        return not is_asking or put(lambda: click.confirm(words.ask_to_send(plans), err=True))
 
     def show(event: "Event") -> None:
         with unread_tolerated():  # who stops reading does not mean that the rows should not be sent
             view.show(event)
 
-    with _stopping_on_signals(stop), _closing(view):
+    # First INT, TERM or HUP: no new rows. Second: stop now.
+    with stop_signals_handled(lambda *_: stop.request()), _closing(view):
         try:
             return send_all(order, on_event=show, stop=stop, confirm=confirm)
         except HiddenRowsError as error:
-            if settings.no_input or settings.json or not is_terminal():
+            if not can_ask:
                 raise
-            return send_all(_decide_hidden(order, error), on_event=show, stop=stop, confirm=confirm)
+            decided = put(partial(_decide_hidden, order, error))
+            return send_all(decided, on_event=show, stop=stop, confirm=confirm)
 
 
 def _decide_hidden(order: "SendOrder", error: HiddenRowsError) -> "SendOrder":
@@ -155,28 +164,14 @@ def _closing(view: "View") -> Iterator[None]:
             view.close()
 
 
-@contextmanager
-def _stopping_on_signals(stop: "StopSwitch") -> Iterator[None]:
-    """First INT, TERM or HUP: no new rows. Second: stop now."""
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    # A process started with a signal ignored (nohup, a shell's background job) keeps ignoring it.
-    heeded = [number for number in signals if signal.getsignal(number) is not signal.SIG_IGN]
-    earlier = {number: signal.signal(number, lambda *_: stop.request()) for number in heeded}
-    try:
-        yield
-    finally:
-        for number, handler in earlier.items():
-            signal.signal(number, handler)
-
-
-def _dry_run(settings: Settings, campaigns: tuple[Campaign, ...], options: dict[str, Any]) -> int:
+def _dry_run(settings: Settings, campaigns: Sequence[Campaign], options: dict[str, Any]) -> int:
     """Say what `send` would do: refuse what it refuses, else tell how many rows it would send."""
     from dispatcher.pipeline import SendOrder
     from dispatcher.pipeline.order import refuse_contradictions
 
     ledger_path = settings.ledger_path(campaigns, sandbox=options["sandbox"])
     refuse_contradictions(
-        SendOrder(campaigns, ledger_path, api_key="", today=local_date(), recipients_path=options["recipients"])
+        SendOrder(tuple(campaigns), ledger_path, api_key="", today=local_date(), recipients_path=options["recipients"])
     )
     is_fresh = options["sandbox"] and not options["keep"]  # a rehearsal starts its ledger afresh
     code, left = ExitCode.OK, options["people_max"]

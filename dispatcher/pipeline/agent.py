@@ -71,9 +71,13 @@ class AgentRun:
     async def _hold(self, warm_at_s: float) -> None:
         """Wait for the rest of the warm-up, telling every second how much is left."""
         clock_s = asyncio.get_running_loop().time
-        while (left_s := warm_at_s - clock_s()) > 0 and self._halt.code is None:
+        left_s = warm_at_s - clock_s()
+        while left_s > 0 and self._halt.code is None:
             self._on_event(WarmUp(self._agent.id, self._agent.limit, left_s))
             await self._halt.or_halted(asyncio.sleep(min(1.0, left_s)))
+            left_s = warm_at_s - clock_s()
+            if left_s <= 0:
+                self._on_event(WarmUp(self._agent.id, self._agent.limit, 0.0))
 
     async def _make_limiter(self, idle_s: float | None) -> Limiter:
         """Return a limiter that knows what earlier runs learnt, and what a Retry-After still asks for."""

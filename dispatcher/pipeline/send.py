@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from dispatcher import ledger
-from dispatcher.errors import ExitCode, LedgerError, SheetError
+from dispatcher.errors import ExitCode, InterruptedRunError, LedgerError, SheetError
 from dispatcher.limiter import warm_up_left_s
 from dispatcher.models import Campaign, State
 from dispatcher.pipeline.account import Account
@@ -91,7 +91,7 @@ class _Run:
             for plan in plans:
                 self._on_event(plan)
             if any(plan.due for plan in plans) and not self._confirm(plans):
-                return ExitCode.INTERRUPTED
+                raise InterruptedRunError("nothing was sent")
             await self._dispatch(loaded)
             return self._account.exit_code
         finally:
