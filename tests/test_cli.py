@@ -4,11 +4,16 @@ import json
 import os
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from dispatcher.pipeline import check_sheet
+from dispatcher.cli.live import TextView
+from dispatcher.cli.settings import Settings
+from dispatcher.cli.words import ask_to_send, describe_plan
+from dispatcher.models import Outcome, State, Verdict
+from dispatcher.pipeline import Plan, RowDone, SendOrder, WarmUp, check_sheet
 from tests.loopback import Answer, Loopback
 from tests.program import API_KEY, REPOSITORY, Desk, people
 from tests.sheets import TODAY, make_campaign, write_csv, write_xlsx
@@ -350,6 +355,78 @@ def test_limit_shows_and_records_an_agents_limit(desk: Desk) -> None:
     assert recorded["agents"][0]["sessions_per_second"] == 5
     assert recorded["agents"][0]["warm_up_left_s"] == 0
     assert ahead.code == 2
+
+
+def plan(due: int, *, campaign: str = "a", scope: str = "a1", limit: int = 1, warm_up_left_s: float = 0) -> Plan:
+    """Return a plan of one campaign."""
+    return Plan(campaign, scope, scope, limit, due, due / limit, warm_up_left_s, in_doubt=0)
+
+
+@pytest.mark.parametrize(
+    ("plans", "people_max", "question"),
+    [
+        ([plan(60)], None, "Send 60 WhatsApp session(s) by agent a1 at 1/s, about 1 min?"),
+        ([plan(60), plan(60)], None, "Send 120 WhatsApp session(s) by agent a1 at 1/s, about 2 min?"),
+        (
+            [plan(60), plan(500, scope="a2", limit=5)],
+            None,
+            "Send 560 WhatsApp session(s) by agent a1 at 1/s, a2 at 5/s, about 1 min 40 s?",
+        ),
+        ([plan(10), plan(10)], 10, "Send 10 WhatsApp session(s) by agent a1 at 1/s, about 10 s?"),
+        ([plan(3), plan(0, scope="a2")], 10, "Send 3 WhatsApp session(s) by agent a1 at 1/s, about 3 s?"),
+        ([plan(20, warm_up_left_s=300)], None, "Send 20 WhatsApp session(s) by agent a1 at 1/s, about 5 min 20 s?"),
+        (
+            [plan(20), plan(0, scope="a2", warm_up_left_s=300)],
+            None,
+            "Send 20 WhatsApp session(s) by agent a1 at 1/s, about 20 s?",
+        ),
+    ],
+    ids=["one", "one after the other", "side by side", "at most", "fewer", "warm-up", "warm-up of nobody"],
+)
+def test_the_question_counts_people_and_time(plans: list[Plan], people_max: int | None, question: str) -> None:
+    """Campaigns of one agent add up, agents run side by side, --limit bounds them all, a warm-up comes first."""
+    assert ask_to_send(plans, people_max) == question
+
+
+def test_the_plan_says_how_much_of_it_is_warm_up() -> None:
+    """Who reads the plan of a campaign knows why five seconds' worth of rows take five minutes."""
+    told = describe_plan(plan(5, warm_up_left_s=300))
+
+    assert told == "a: 5 rows due, agent a1, 1 a second, about 5 min 5 s with 5 min of warm-up"
+
+
+def test_each_warming_agent_gets_its_line(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a terminal one line for each agent is enough."""
+    order = SendOrder((), desk.ledger, "key", date(2026, 11, 22))
+    view = TextView(Settings(), order)
+
+    for left_s in (60.0, 59.0):
+        view.show(WarmUp("a1", 5, left_s))
+        view.show(WarmUp("a2", 3, left_s))
+
+    assert capsys.readouterr().err.splitlines() == [
+        "agent a1: warming up, sending starts in 60 s",
+        "agent a2: warming up, sending starts in 60 s",
+    ]
+
+
+def test_bars_do_not_fight(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal an agent that warms up has a bar of its own beside that of the rows, and loses it once warm."""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    view = TextView(Settings(), SendOrder((), desk.ledger, "key", date(2026, 11, 22)))
+    assert view._bars is not None
+
+    view.show(plan(2))
+    view.show(WarmUp("a2", 5, 60.0))
+    view.show(RowDone("a", 2, "12*", State.ACCEPTED, Outcome(Verdict.ACCEPTED, "HTTP 200", 200)))
+    view.show(WarmUp("a2", 5, 59.0))
+    shown = [(bar.description, bar.total, bar.completed) for bar in view._bars._progress.tasks]
+    view.show(WarmUp("a2", 5, 0.0))
+    left = [bar.description for bar in view._bars._progress.tasks]
+    view.close()
+
+    assert shown == [("agent a2: warming up, sending starts in 59 s", None, 0), ("a: sending", 2, 1)]
+    assert left == ["a: sending"]
 
 
 def test_the_sandbox_command_answers(desk: Desk, tmp_path: Path) -> None:

@@ -396,6 +396,22 @@ def test_the_warm_up_holds_a_changed_limit_and_outlives_a_restart(desk: Desk) ->
     assert len(server.accepted) == 3
 
 
+def test_a_warm_up_holds_nobody_when_nothing_is_due(desk: Desk) -> None:
+    """The new limit is noted, so that its clock runs, and the run is over at once."""
+    desk.write_sheet(people(1))
+    with Loopback() as server:
+        desk.write_campaign(server.endpoint)
+        assert desk.run("send", desk.campaign).code == 0
+        changes = {"sessions_per_second": "sessions_per_second = 3", "warm_up": 'warm_up = "1h"'}
+        desk.write_campaign(server.endpoint, **changes)
+
+        ran = desk.run("send", "--json", "--max-duration", "1s", desk.campaign)
+
+    (agent,) = desk.run("limit", "--json", "--ledger", desk.ledger).json["agents"]
+    assert ran.code == 0
+    assert (agent["sessions_per_second"], round(agent["warm_up_left_s"], -2)) == (3, 3600)
+
+
 def test_no_warm_up_sends_at_once(desk: Desk) -> None:
     """--no-warm-up and a limit of 1 for an agent never seen do not wait."""
     desk.write_sheet(people(1))

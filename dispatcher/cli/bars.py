@@ -29,7 +29,7 @@ class Bars:
         """Show a bar, or move it; without a total it only shows that something goes on."""
         self._progress.start()
         if name not in self._bars:
-            self._bars[name] = self._progress.add_task("", rate=""), time.monotonic()
+            self._bars[name] = self._progress.add_task("", total=None, rate=""), time.monotonic()
         bar, began_s = self._bars[name]
         elapsed_s = time.monotonic() - began_s
         rate = f"{(completed - 1) / elapsed_s:.1f}/s" if total and elapsed_s > 1 else ""

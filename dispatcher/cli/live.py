@@ -59,7 +59,8 @@ def _as_json(event: Event) -> dict[str, Any]:
             return {"type": "progress", "phase": "loaded", "campaign": event.campaign, **counts}
         case Plan():
             plan = {"due": event.due, "limit": event.limit, "seconds_at_limit": event.seconds_at_limit}
-            return {"type": "progress", "phase": "planned", "campaign": event.campaign, **plan}
+            left = {"warm_up_left_s": round(event.warm_up_left_s, 1)}
+            return {"type": "progress", "phase": "planned", "campaign": event.campaign, **plan, **left}
         case WarmUp(agent, limit, left_s):
             left = {"limit": limit, "left_s": round(left_s, 1)}
             return {"type": "progress", "phase": "warm_up", "agent": agent, **left}
@@ -112,7 +113,7 @@ class TextView:
                 if self._bars is not None:
                     self._bars.set("rows", f"{campaign}: reading", completed=rows)
             case Plan():
-                self._due += event.due
+                self._due = min(self._due + event.due, self._order.people_max or sys.maxsize)
                 self._say(describe_plan(event))
             case WarmUp(agent, _, left_s):
                 self._tell_warm_up(agent, left_s)

@@ -127,7 +127,7 @@ def _run_order(settings: Settings, order: "SendOrder", *, yes: bool) -> int:
         return ask(question, is_stopped=stop.is_requested)
 
     def confirm(plans: "list[Plan]") -> bool:
-        return not is_asking or put(lambda: click.confirm(words.ask_to_send(plans), err=True))
+        return not is_asking or put(lambda: click.confirm(words.ask_to_send(plans, order.people_max), err=True))
 
     def show(event: "Event") -> None:
         with unread_tolerated():  # who stops reading does not mean that the rows should not be sent

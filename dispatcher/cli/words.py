@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -93,15 +94,24 @@ def describe_plan(plan: "Plan") -> str:
     """Return what is about to happen to one campaign."""
     if not plan.due:
         return f"{plan.campaign}: nothing is due"
-    duration = format_duration(plan.seconds_at_limit)
-    return f"{plan.campaign}: {rows(plan.due)} due, agent {plan.agent_id}, {plan.limit} a second, about {duration}"
+    duration = format_duration(plan.seconds_at_limit + plan.warm_up_left_s)
+    warm_up = f" with {format_duration(plan.warm_up_left_s)} of warm-up" if plan.warm_up_left_s else ""
+    pace = f"agent {plan.agent_id}, {plan.limit} a second"
+    return f"{plan.campaign}: {rows(plan.due)} due, {pace}, about {duration}{warm_up}"
 
 
-def ask_to_send(plans: "Sequence[Plan]") -> str:
-    """Return the question put before a real send on a terminal."""
-    people = sum(plan.due for plan in plans)
-    agents = ", ".join(dict.fromkeys(f"{plan.agent_id} at {plan.limit}/s" for plan in plans if plan.due))
-    seconds = max(plan.seconds_at_limit for plan in plans)
+def ask_to_send(plans: "Sequence[Plan]", people_max: int | None) -> str:
+    """Return the question put before a real send on a terminal.
+
+    Agents send side by side, the campaigns of one agent one after the other; ``people_max`` bounds them all.
+    """
+    due_of: Counter[str] = Counter()
+    for plan in plans:
+        due_of[plan.scope] += plan.due
+    people = min(due_of.total(), people_max or due_of.total())
+    due = [plan for plan in plans if plan.due]
+    seconds = max(min(due_of[plan.scope], people) / plan.limit + plan.warm_up_left_s for plan in due)
+    agents = ", ".join(dict.fromkeys(f"{plan.agent_id} at {plan.limit}/s" for plan in due))
     return f"Send {people:,} WhatsApp session(s) by agent {agents}, about {format_duration(seconds)}?"
 
 

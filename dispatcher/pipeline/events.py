@@ -31,17 +31,21 @@ class Plan:
     """What is about to happen for one campaign.
 
     Attributes:
+        scope: what shares the limit, an agent's id or what stands for an API key.
         due: rows that wait to be sent.
         limit: sessions per second.
         seconds_at_limit: the least time the due rows take.
+        warm_up_left_s: how long sending holds first, because the limit changed a short while ago.
         in_doubt: rows a person should resolve; they are not sent.
     """
 
     campaign: str
+    scope: str
     agent_id: str
     limit: int
     due: int
     seconds_at_limit: float
+    warm_up_left_s: float
     in_doubt: int
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from dispatcher import ledger
 from dispatcher.errors import ExitCode, InterruptedRunError, LedgerError, SheetError
 from dispatcher.limiter import warm_up_left_s
-from dispatcher.models import Campaign, State
+from dispatcher.models import Agent, Campaign, State
 from dispatcher.pipeline.account import Account
 from dispatcher.pipeline.agent import AgentRun
 from dispatcher.pipeline.commits import written
@@ -76,6 +76,7 @@ class _Run:
         self._started_s = started_s
         self._halt = Halt()
         self._swept = 0
+        self._warm_at_s: dict[str, float] = {}  # by scope, for those that have something due; the loop's time
         self._account = Account(writer, on_event=on_event, started_s=started_s)
 
     async def complete(self) -> ExitCode:
@@ -160,14 +161,28 @@ class _Run:
         due = states[State.PENDING] + states[State.RETRYABLE]
         if self._order.people_max is not None:
             due = min(due, self._order.people_max)
+        scope = limit_scope(campaign, self._order.api_key)
+        left_s = await self._note_limit(scope, campaign.agent)
+        if due:
+            self._warm_at_s[scope] = asyncio.get_running_loop().time() + left_s
         return Plan(
             campaign=campaign.name,
+            scope=scope,
             agent_id=campaign.agent.id,
             limit=campaign.agent.limit,
             due=due,
             seconds_at_limit=due / campaign.agent.limit,
+            warm_up_left_s=left_s,
             in_doubt=states[State.IN_DOUBT],
         )
+
+    async def _note_limit(self, scope: str, agent: Agent) -> float:
+        """Record the limit that a campaign states; return the seconds for which a change of it still holds sending."""
+        warm_up_s = agent.warm_up_s if self._order.warm_up else 0.0
+        record = await written(self._writer.call(ledger.note_limit, scope, agent.limit, warm_up_s=warm_up_s))
+        if record.elapsed_s is None:
+            return 0.0
+        return warm_up_left_s(warm_up_s=warm_up_s, elapsed_s=record.elapsed_s)
 
     async def _dispatch(self, campaigns: Sequence[Campaign]) -> None:
         budget = Budget(self._order.people_max)
@@ -227,13 +242,8 @@ class _Run:
 
     async def _dispatch_agent(self, run: AgentRun, studio: Studio, idle_s: float | None) -> None:
         """See one agent to its end; what nobody foresaw there stops the others, once they have landed."""
-        agent = run.queues[0].campaign.agent
-        warm_up_s = agent.warm_up_s if self._order.warm_up else 0.0
-        record = await written(self._writer.call(ledger.note_limit, run.scope, agent.limit, warm_up_s=warm_up_s))
-        elapsed_s = warm_up_s if record.elapsed_s is None else record.elapsed_s
-        left_s = warm_up_left_s(warm_up_s=warm_up_s, elapsed_s=elapsed_s)
         try:
-            await run.complete(studio, warm_at_s=asyncio.get_running_loop().time() + left_s, idle_s=idle_s)
+            await run.complete(studio, warm_at_s=self._warm_at_s.get(run.scope, 0.0), idle_s=idle_s)
         except LedgerError as error:
             self._halt.pull(ExitCode.LEDGER, str(error))
             raise
