@@ -523,7 +523,7 @@ def test_resolve_decides_what_the_program_cannot_know(desk: Desk) -> None:
 
 @pytest.mark.usefixtures("fast")
 def test_a_silent_api_holds_few_rows_in_the_air(desk: Desk) -> None:
-    """What a crash can put in doubt is bounded: four seconds' worth of sessions, whatever the API does."""
+    """What a crash can put in doubt is bounded: twenty requests an agent, whatever the API does."""
     desk.write_sheet(people(40))
     with Loopback(lambda body, earlier: Answer(delay_s=55), speed=SPEED) as server:
         desk.write_campaign(server.endpoint)
@@ -533,6 +533,19 @@ def test_a_silent_api_holds_few_rows_in_the_air(desk: Desk) -> None:
     began_s = server.received[0].at_s
     assert len(server.received) == 40
     assert sum(request.at_s < began_s + 55 for request in server.received) <= 20
+
+
+@pytest.mark.usefixtures("fast")
+def test_a_few_unanswered_requests_do_not_stop_an_agent(desk: Desk) -> None:
+    """At one session a second, four requests without an answer leave the pace of the others alone."""
+    desk.write_sheet(people(20))
+    silent = {f"100{number}": Answer(delay_s=50) for number in range(4)}
+    with Loopback(answer_by_number(silent), speed=SPEED) as server:
+        desk.write_campaign(server.endpoint, sessions_per_second="sessions_per_second = 1")
+
+        assert desk.run("send", desk.campaign).code == 0
+
+    assert server.received[-1].at_s - server.received[0].at_s < 45
 
 
 def test_quiet_prints_nothing_when_all_is_well(desk: Desk) -> None:

@@ -47,11 +47,12 @@ class AgentRun:
         self._stop = stop
         self._on_event = on_event
 
-    async def complete(self, studio: Studio, *, warm_at_s: float, idle_s: float | None) -> None:
+    async def complete(self, studio: Studio, *, in_air_max: int, warm_at_s: float, idle_s: float | None) -> None:
         """Hold, then dispatch what is due and keep what was learnt.
 
         Args:
             studio: sends the requests.
+            in_air_max: so many of them at a time.
             warm_at_s: the loop's time until which nothing is sent.
             idle_s: seconds since an earlier run last sent, None if none ever did.
 
@@ -60,7 +61,9 @@ class AgentRun:
         """
         await self._hold(warm_at_s)
         limiter = await self._make_limiter(idle_s)
-        dispatch = AgentDispatch(self.queues, limiter, studio, halt=self._halt, on_event=self._on_event)
+        dispatch = AgentDispatch(
+            self.queues, limiter, studio, halt=self._halt, in_air_max=in_air_max, on_event=self._on_event
+        )
         aborting = asyncio.create_task(self._abort_when_asked(dispatch))
         try:
             await dispatch.run()

@@ -16,9 +16,11 @@ from dispatcher.pipeline.events import Event, RowDone, Warned
 from dispatcher.pipeline.queue import CampaignQueue
 from dispatcher.studio import Studio
 
-IN_AIR_S = 4
-"""An agent has at most the sessions of so many seconds in the air: a crash puts them all in doubt, and an API that
-takes longer to answer is not helped by more."""
+IN_AIR_MAX = 20
+"""An agent has at most so many requests in the air: a crash puts them all in doubt, and so does an API that falls
+silent. Fewer would let a handful of requests that are never answered stop an agent of one session a second for the
+minute until they are given up; more would not help an API that takes so long to answer.
+"""
 
 
 class AgentDispatch:
@@ -31,6 +33,7 @@ class AgentDispatch:
         studio: Studio,
         *,
         halt: Halt,
+        in_air_max: int = IN_AIR_MAX,
         on_event: Callable[[Event], None],
     ) -> None:
         self._turns = deque(queues)
@@ -41,7 +44,7 @@ class AgentDispatch:
         self._streak = Streak()
         self._note: str | None = None
         self._failure: BaseException | None = None
-        self._in_air_max = IN_AIR_S * max((queue.campaign.agent.limit for queue in queues), default=1)
+        self._in_air_max = in_air_max
         self._in_air: set[asyncio.Task[None]] = set()
         self._requests: set[asyncio.Task[None]] = set()
 

@@ -1,7 +1,6 @@
 """The main job: lock, load, ask, dispatch, account."""
 
 import asyncio
-import resource
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -14,16 +13,14 @@ from dispatcher.models import Agent, Campaign, State
 from dispatcher.pipeline.account import Account
 from dispatcher.pipeline.agent import AgentRun
 from dispatcher.pipeline.commits import written
+from dispatcher.pipeline.connections import share_connections
 from dispatcher.pipeline.control import Halt, StopSwitch
-from dispatcher.pipeline.dispatch import IN_AIR_S
 from dispatcher.pipeline.events import Event, Loaded, Loading, Plan, Warned
 from dispatcher.pipeline.garbage import rare_collections
 from dispatcher.pipeline.order import SendOrder, limit_scope, refuse_contradictions
 from dispatcher.pipeline.queue import Budget, CampaignQueue
 from dispatcher.pipeline.sheet import load_into_ledger
 from dispatcher.studio import Studio
-
-_OTHER_FILES = 64
 
 
 def send(
@@ -189,9 +186,11 @@ class _Run:
         groups: dict[str, list[CampaignQueue]] = {}
         # A dead run may have sent until just now, whatever a clock that was stepped since then says.
         idle_s = 0.0 if self._swept else await written(self._writer.call(ledger.seconds_since_last_attempt))
+        scopes = {limit_scope(campaign, self._order.api_key) for campaign in campaigns}
+        share = share_connections(len(scopes))
         async with (
             self._endpoints(campaigns) as targets,
-            Studio(self._order.api_key, connections=self._count_connections(campaigns)) as studio,
+            Studio(self._order.api_key, connections=max(1, share * len(scopes))) as studio,
         ):
             for campaign in targets:
                 queue = await self._open_queue(campaign, budget)
@@ -201,7 +200,7 @@ class _Run:
             try:
                 with rare_collections():
                     endings = await asyncio.gather(
-                        *(self._dispatch_agent(run, studio, idle_s) for run in runs), return_exceptions=True
+                        *(self._dispatch_agent(run, studio, share, idle_s) for run in runs), return_exceptions=True
                     )
             finally:
                 for watcher in watchers:
@@ -223,15 +222,6 @@ class _Run:
                 replace(campaign, agent=replace(campaign.agent, endpoint=sandbox.endpoint)) for campaign in campaigns
             ]
 
-    def _count_connections(self, campaigns: Sequence[Campaign]) -> int:
-        """Return how many connections let every agent have its share in the air, so that none waits for another.
-
-        The files a process may have open bound it; the ledger and the rest of the program need some as well.
-        """
-        limits = {limit_scope(campaign, self._order.api_key): campaign.agent.limit for campaign in campaigns}
-        files_max, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        return max(1, min(IN_AIR_S * sum(limits.values()), files_max - _OTHER_FILES))
-
     async def _open_queue(self, campaign: Campaign, budget: Budget) -> CampaignQueue:
         campaign_id = await self._campaign_id(campaign)
         run_id = await written(self._writer.call(ledger.begin_run, campaign_id, self._order.command))
@@ -240,10 +230,11 @@ class _Run:
     def _agent_run(self, scope: str, queues: list[CampaignQueue]) -> AgentRun:
         return AgentRun(scope, queues, self._writer, halt=self._halt, stop=self._stop, on_event=self._on_event)
 
-    async def _dispatch_agent(self, run: AgentRun, studio: Studio, idle_s: float | None) -> None:
+    async def _dispatch_agent(self, run: AgentRun, studio: Studio, share: int, idle_s: float | None) -> None:
         """See one agent to its end; what nobody foresaw there stops the others, once they have landed."""
         try:
-            await run.complete(studio, warm_at_s=self._warm_at_s.get(run.scope, 0.0), idle_s=idle_s)
+            warm_at_s = self._warm_at_s.get(run.scope, 0.0)
+            await run.complete(studio, in_air_max=share, warm_at_s=warm_at_s, idle_s=idle_s)
         except LedgerError as error:
             self._halt.pull(ExitCode.LEDGER, str(error))
             raise
