@@ -68,8 +68,8 @@ def _as_json(event: Event) -> dict[str, Any]:
             answer = {"outcome": outcome.verdict, "http_status": outcome.http_status, "reason": outcome.reason}
             row = {"row": row_number, "to": to, "state": state, "latency_ms": outcome.latency_ms}
             return {"type": "row", "campaign": campaign, **row, **answer}
-        case Warned(text):
-            return {"type": "warning", "message": text}
+        case Warned(text, agent):
+            return {"type": "warning", "message": text, "agent": agent}
         case Summary():
             return _summary_as_json(event)
 

@@ -9,12 +9,15 @@ from dispatcher import ledger
 from dispatcher.errors import ExitCode, LedgerError
 from dispatcher.limiter import Limiter, Signal, Slot
 from dispatcher.message import encode_request, render_request
-from dispatcher.models import Outcome, Refusal, Verdict, mask_digits, state_after
+from dispatcher.models import Agent, Outcome, Refusal, Verdict, mask_digits, state_after
 from dispatcher.pipeline.commits import written
 from dispatcher.pipeline.control import Halt, Streak
 from dispatcher.pipeline.events import Event, RowDone, Warned
 from dispatcher.pipeline.queue import CampaignQueue
 from dispatcher.studio import Studio
+
+_CALLS_TO_TRUST = 30
+"""The limiter gives the approved limit up again when three of so many calls are refused."""
 
 IN_AIR_MAX = 20
 """An agent has at most so many requests in the air: a crash puts them all in doubt, and so does an API that falls
@@ -43,6 +46,7 @@ class AgentDispatch:
         self._on_event = on_event
         self._streak = Streak()
         self._note: str | None = None
+        self._calls_at_limit = 0
         self._failure: BaseException | None = None
         self._in_air_max = in_air_max
         self._in_air: set[asyncio.Task[None]] = set()
@@ -129,15 +133,19 @@ class AgentDispatch:
             wait_s = queue.schedule(row, outcome)
             not_before = ledger.utc_text(datetime.now(UTC) + timedelta(seconds=wait_s))
         await written(queue.writer.conclude(attempt_id, row.id, outcome, not_before=not_before))
-        self._tell_pace()
+        self._tell_pace(queue.campaign.agent)
         self._account(queue, row, outcome)
 
-    def _tell_pace(self) -> None:
-        """Say once when less than the approved limit is accepted, and when that changes."""
-        if self._limiter.note != self._note:
-            self._note = self._limiter.note
-            if self._note:
-                self._on_event(Warned(self._note))
+    def _tell_pace(self, agent: Agent) -> None:
+        """Say once when less than the approved limit is accepted, and once when it is accepted again."""
+        note = self._limiter.note
+        self._calls_at_limit = 0 if note else self._calls_at_limit + 1
+        if note and note != self._note:
+            self._note = note
+            self._on_event(Warned(f"agent {agent.id}: {note}", agent.id))
+        elif self._note and self._calls_at_limit == _CALLS_TO_TRUST:
+            self._note = None
+            self._on_event(Warned(f"agent {agent.id}: {agent.limit} a second are accepted again", agent.id))
 
     async def _send(self, endpoint: str, body: bytes) -> Outcome:
         """Send one request; only while it is in the air may its delivery be cancelled, and it ends all the same."""

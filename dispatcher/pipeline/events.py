@@ -71,9 +71,10 @@ class RowDone:
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """Something a person should know."""
+    """Something a person should know; ``agent_id`` where it concerns one agent."""
 
     text: str
+    agent_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
