@@ -13,7 +13,7 @@ import pytest
 from dispatcher.limiter import Limiter
 from dispatcher.pipeline.agent import AgentRun
 from tests.clocks import SPEED
-from tests.loopback import Answer, Loopback, Received
+from tests.loopback import Answer, Loopback, Received, sliding_window
 from tests.program import Desk, Ran, people
 
 OTHER_AGENT = "66c0ec5d5cd447cc0bafda3c"
@@ -60,6 +60,55 @@ def test_what_was_learnt_and_cannot_be_read_is_learnt_again(desk: Desk, learnt: 
         ran = desk.run("send", desk.campaign)
 
     assert (ran.code, len(server.accepted)) == (0, 2)
+
+
+@pytest.mark.usefixtures("fast")
+def test_what_was_learnt_is_kept_while_a_run_goes_on(desk: Desk) -> None:
+    """A run that is killed after minutes has not learnt in vain; to state the same limit again forgets nothing."""
+    desk.write_sheet(people(65))
+    kept: list[str] = []
+
+    def look(body: dict[str, Any], earlier: list[Received]) -> Answer:
+        kept.extend(learnt for (learnt,) in read_ledger(desk, "SELECT learnt FROM agents"))
+        return Answer()
+
+    with Loopback(look, speed=SPEED) as server:
+        desk.write_campaign(server.endpoint, sessions_per_second="sessions_per_second = 1")
+        assert desk.run("send", desk.campaign).code == 0
+    learnt = [json.loads(text)["samples"] for text in kept if text]
+    same = desk.run("limit", "--json", "--ledger", desk.ledger, "66c0ec5d5cd447cc0bafda3b", "1").json["agents"]
+    other = desk.run("limit", "--json", "--ledger", desk.ledger, "66c0ec5d5cd447cc0bafda3b", "3").json["agents"]
+
+    assert kept[0] == ""
+    assert learnt[-1] > 20
+    assert same[0]["learnt"]["samples"] > 20
+    assert other[0]["learnt"] is None
+
+
+@pytest.mark.usefixtures("fast")
+def test_a_limit_that_is_not_active_yet_is_told_with_its_agent(desk: Desk) -> None:
+    """Said once when less is accepted, and once when the approved limit is accepted again."""
+    desk.write_sheet(people(400))
+    window = sliding_window(5)
+
+    def decide(body: dict[str, Any], earlier: list[Received]) -> Answer:
+        now_s = asyncio.get_running_loop().time()
+        if earlier and now_s - earlier[0].at_s < 30 and now_s - earlier[-1].at_s < 0.95:
+            return Answer(429)
+        return window(body, earlier)
+
+    with Loopback(decide, speed=SPEED) as server:
+        desk.write_campaign(server.endpoint)
+
+        ran = desk.run("send", "--json", desk.campaign)
+
+    warnings = [line for line in map(json.loads, ran.out.splitlines()) if line["type"] == "warning"]
+    assert ran.code == 0
+    assert {line["agent"] for line in warnings} == {"66c0ec5d5cd447cc0bafda3b"}
+    assert warnings[0]["message"].startswith("agent 66c0ec5d5cd447cc0bafda3b: refused as if the limit were ")
+    texts = [line["message"] for line in warnings]
+    assert texts.count("agent 66c0ec5d5cd447cc0bafda3b: 5 a second are accepted again") == 1
+    assert len(set(texts)) == len(texts)
 
 
 @pytest.mark.usefixtures("fast")

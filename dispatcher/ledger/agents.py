@@ -54,11 +54,17 @@ def note_limit(connection: Connection, scope: str, limit: int, *, warm_up_s: flo
 
 
 def set_limit(connection: Connection, scope: str, limit: int, changed_at: datetime) -> None:
-    """Record that an agent's limit changed, now or at an earlier moment, which starts its warm-up clock."""
-    if find_agent(connection, scope) is None:
+    """Record that an agent's limit changed, now or at an earlier moment, which starts its warm-up clock.
+
+    What was learnt is worth nothing at another limit, and is kept when the number is the same as before.
+    """
+    known = find_agent(connection, scope)
+    if known is None:
         connection.execute(insert(agents).values(scope=scope, sessions_per_second=limit))
     elapsed_s = max(0.0, (datetime.now(UTC) - changed_at).total_seconds())
-    change = {"sessions_per_second": limit, "changed_at": utc_text(changed_at), "learnt": ""} | _clock(elapsed_s)
+    change = {"sessions_per_second": limit, "changed_at": utc_text(changed_at)} | _clock(elapsed_s)
+    if known is None or known.limit != limit:
+        change["learnt"] = ""
     connection.execute(update(agents).where(agents.c.scope == scope).values(**change))
 
 

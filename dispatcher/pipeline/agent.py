@@ -1,11 +1,13 @@
 """One agent's share of a run: the hold of its warm-up, its pace, its campaigns, and what pacing learnt."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from dispatcher import ledger
+from dispatcher.errors import LedgerError
 from dispatcher.limiter import Learnt, Limiter
 from dispatcher.pipeline.commits import written
 from dispatcher.pipeline.control import Halt, StopSwitch
@@ -13,6 +15,8 @@ from dispatcher.pipeline.dispatch import AgentDispatch
 from dispatcher.pipeline.events import Event, WarmUp
 from dispatcher.pipeline.queue import CampaignQueue, seconds_until
 from dispatcher.studio import Studio
+
+_KEEP_EVERY_S = 60.0
 
 
 class AgentRun:
@@ -64,12 +68,16 @@ class AgentRun:
         dispatch = AgentDispatch(
             self.queues, limiter, studio, halt=self._halt, in_air_max=in_air_max, on_event=self._on_event
         )
-        aborting = asyncio.create_task(self._abort_when_asked(dispatch))
+        aside = [
+            asyncio.create_task(self._abort_when_asked(dispatch)),
+            asyncio.create_task(self._keep_learnt_often(limiter)),
+        ]
         try:
             await dispatch.run()
         finally:
-            aborting.cancel()
-        await written(self._writer.call(ledger.keep_learnt, self.scope, json.dumps(limiter.learnt.to_json())))
+            for task in aside:
+                task.cancel()
+        await self._keep_learnt(limiter)
 
     async def _hold(self, warm_at_s: float) -> None:
         """Wait for the rest of the warm-up, telling every second how much is left."""
@@ -90,6 +98,16 @@ class AgentRun:
         learnt = _read_learnt(record.learnt) if record else None
         held_s = seconds_until(floor, datetime.now(UTC))
         return Limiter(self._agent.limit, learnt=learnt, idle_s=idle_s, held_s=held_s)
+
+    async def _keep_learnt_often(self, limiter: Limiter) -> None:
+        """Keep what was learnt now and then, so that a run that is killed has not learnt in vain."""
+        with contextlib.suppress(LedgerError):  # the dispatch meets the same trouble, and tells it
+            while True:
+                await asyncio.sleep(_KEEP_EVERY_S)
+                await self._keep_learnt(limiter)
+
+    async def _keep_learnt(self, limiter: Limiter) -> None:
+        await written(self._writer.call(ledger.keep_learnt, self.scope, json.dumps(limiter.learnt.to_json())))
 
     async def _abort_when_asked(self, dispatch: AgentDispatch) -> None:
         await self._stop.wait_hard()
