@@ -2,16 +2,18 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 from dispatcher.cli.live import TextView
 from dispatcher.cli.settings import Settings
-from dispatcher.cli.words import ask_to_send, describe_plan
+from dispatcher.cli.words import ask_to_send, describe_agent, describe_plan
+from dispatcher.ledger import AgentRecord, Writer
 from dispatcher.models import Outcome, State, Verdict
 from dispatcher.pipeline import Plan, RowDone, SendOrder, WarmUp, check_sheet
 from tests.loopback import Answer, Loopback
@@ -355,6 +357,88 @@ def test_limit_shows_and_records_an_agents_limit(desk: Desk) -> None:
     assert recorded["agents"][0]["sessions_per_second"] == 5
     assert recorded["agents"][0]["warm_up_left_s"] == 0
     assert ahead.code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nosuch", "5"], "'nosuch' is no agent: write its id of 24 letters and digits, or api_key:... as listed"),
+        (["--at", "2026-01-05 10:00"], "--at goes with an agent and a number: the limit that was changed then"),
+        (
+            ["66c0ec5d5cd447cc0bafda3c"],
+            "no agent 66c0ec5d5cd447cc0bafda3c; `dispatcher limit` lists",
+        ),
+    ],
+    ids=["no agent", "no number", "unknown"],
+)
+def test_limit_takes_no_nonsense(desk: Desk, words: list[str], message: str) -> None:
+    """A slip of the finger makes no agent, and what would be ignored is refused."""
+    desk.write_sheet(people(1))
+    with Loopback() as server:
+        desk.write_campaign(server.endpoint)
+        desk.run("send", desk.campaign)
+
+    ran = desk.run("limit", "--ledger", desk.ledger, *words)
+
+    assert ran.code == 2
+    assert message in ran.err
+    assert len(desk.run("limit", "--json", "--ledger", desk.ledger).json["agents"]) == 1
+
+
+def test_an_agent_in_words() -> None:
+    """When it will be warm is told by what is left, whatever clock noted the change; and what pacing does there."""
+    learnt = '{"limit": 5, "least_s": 0.08, "typical_s": 0.1, "samples": 900, "even": false, "patience_s": 0.005}'
+    record = AgentRecord("a1", 5, "1970-01-01T00:00:00.000Z", 200.0, 300.0, learnt)
+
+    first, warm, pace = describe_agent(record)
+
+    soon = re.fullmatch(r"  will be warm in 1 min 40 s, at (.*)", warm)
+    assert first.startswith("a1: 5 a second, since ")
+    assert soon is not None
+    assert abs((datetime.fromisoformat(soon[1]).astimezone() - datetime.now(UTC)).total_seconds() - 100) < 60
+    assert pace == (
+        "  learnt: as many as the limit in any second, waits up to 5 ms for late answers, at 5 a second;"
+        " answers take 100 ms, at least 80 ms (900 answers)"
+    )
+
+
+def test_a_limit_counted_by_key_is_found_by_its_agent(desk: Desk) -> None:
+    """`status` and `limit AGENT` show the warm-up of the key by which an agent's limit is counted."""
+    desk.write_sheet(people(1))
+    with Loopback() as server:
+        desk.write_campaign(server.endpoint, warm_up='warm_up = "1h"\nlimit_scope = "api_key"')
+        assert desk.run("send", "--max-duration", "0.1s", desk.campaign).code == 10
+
+    (campaign,) = desk.run("status", "--json", desk.campaign).json["campaigns"]
+    (agent,) = desk.run("limit", "--json", "--ledger", desk.ledger, "66c0ec5d5cd447cc0bafda3b").json["agents"]
+
+    assert campaign["warm_up_left_s"] > 3500
+    assert agent["agent"].startswith("api_key:")
+    assert agent["warm_up_left_s"] > 3500
+
+
+def test_status_of_a_rehearsal_without_a_campaign(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--sandbox means the rehearsal's ledger here as well, whatever the environment names."""
+    desk.write_sheet(people(2))
+    desk.write_campaign(None)
+    desk.run("send", "--sandbox", desk.campaign)
+    monkeypatch.chdir(desk.folder)
+    monkeypatch.setenv("DISPATCHER_LEDGER", str(desk.ledger))
+
+    shown = desk.run("status", "--sandbox")
+
+    assert shown.code == 0
+    assert shown.out.startswith("reminders: 2 rows, loaded ")
+
+
+def test_status_of_a_ledger_without_campaigns_says_so(desk: Desk) -> None:
+    """Nothing at all would look like a failure."""
+    with Writer(desk.ledger):
+        pass
+
+    shown = desk.run("status", "--ledger", desk.ledger)
+
+    assert (shown.code, shown.out) == (0, f"{desk.ledger}: there is no campaign yet; `dispatcher send` loads one\n")
 
 
 def plan(due: int, *, campaign: str = "a", scope: str = "a1", limit: int = 1, warm_up_left_s: float = 0) -> Plan:

@@ -1,6 +1,6 @@
 """Commands by which a person tells what the program cannot know: resolve, limit, purge."""
 
-import json
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from dispatcher.cli.options import (
 from dispatcher.cli.settings import Settings, shared_options
 from dispatcher.errors import ExitCode, UsageError
 from dispatcher.models import State
+
+_SCOPE = re.compile("[0-9a-f]{24}|api_key:[0-9a-f]{16}")
 
 
 @click.command()
@@ -87,25 +89,34 @@ def _decide(path: Path, recipient_ids: list[int], state: State) -> int:
 def limit(settings: Settings, agent: str | None, sessions_per_second: str | None, changed_at: datetime | None) -> int:
     """Show each agent's limit and warm-up; with AGENT and a number, record a change."""
     path = settings.find_ledger()
+    if changed_at and not sessions_per_second:
+        raise UsageError("--at goes with an agent and a number: the limit that was changed then")
     if agent and sessions_per_second:
-        now = datetime.now().astimezone()
-        moment = changed_at.astimezone() if changed_at else now
-        if moment > now:
-            raise UsageError(f"--at {moment:%Y-%m-%d %H:%M}: lies in the future; record the change once it is made")
-        with ledger.RunLock(path) as lock:
-            lock.acquire()
-            with ledger.Writer(path, sandbox=None) as writer:
-                writer.call(ledger.set_limit, agent.lower(), int(sessions_per_second), moment).result()
+        _record_change(path, agent.lower(), int(sessions_per_second), changed_at)
     with ledger.open_reader(path) as connection:
-        known = [one for one in ledger.list_agents(connection) if agent is None or one.scope == agent.lower()]
-    if agent and not known:
+        known = ledger.list_agents(connection) if agent is None else [ledger.find_limit(connection, agent.lower())]
+    found = [one for one in known if one is not None]
+    if agent and not found:
         raise UsageError(f"{path}: no agent {agent}; `dispatcher limit` lists the agents it knows")
     if settings.json:
-        print_json(agents=[_agent_as_json(one) for one in known])
+        print_json(agents=[_agent_as_json(one) for one in found])
     else:
-        for one in known:
+        for one in found:
             print_lines(words.describe_agent(one))
     return ExitCode.OK
+
+
+def _record_change(path: Path, scope: str, sessions_per_second: int, changed_at: datetime | None) -> None:
+    if not _SCOPE.fullmatch(scope):
+        raise UsageError(f"{scope!r} is no agent: write its id of 24 letters and digits, or api_key:... as listed")
+    now = datetime.now().astimezone()
+    moment = changed_at.astimezone() if changed_at else now
+    if moment > now:
+        raise UsageError(f"--at {moment:%Y-%m-%d %H:%M}: lies in the future; record the change once it is made")
+    with ledger.RunLock(path) as lock:
+        lock.acquire()
+        with ledger.Writer(path, sandbox=None) as writer:
+            writer.call(ledger.set_limit, scope, sessions_per_second, moment).result()
 
 
 def _agent_as_json(agent: ledger.AgentRecord) -> dict[str, Any]:
@@ -114,7 +125,7 @@ def _agent_as_json(agent: ledger.AgentRecord) -> dict[str, Any]:
         "sessions_per_second": agent.limit,
         "changed_at": agent.changed_at,
         "warm_up_left_s": round(words.warm_up_left(agent), 1),
-        "learnt": json.loads(agent.learnt) if agent.learnt else None,
+        "learnt": words.parse_learnt(agent),
     }
 
 

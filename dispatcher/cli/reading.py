@@ -115,7 +115,7 @@ def preview(settings: Settings, campaign_path: Path, file: Path | None, row_numb
 def status(settings: Settings, campaign_path: Path | None, sandbox: bool) -> int:
     """Show counts by state, the last run and the next step."""
     campaign = load_campaign(campaign_path) if campaign_path else None
-    path = settings.ledger_path([campaign], sandbox=sandbox) if campaign else settings.find_ledger()
+    path = settings.ledger_path([campaign], sandbox=sandbox) if campaign else settings.find_ledger(sandbox=sandbox)
     with ledger.open_reader(path) as connection:
         records = ledger.list_campaigns(connection)
         chosen = [record for record in records if campaign is None or record.name == campaign.name]
@@ -126,7 +126,7 @@ def status(settings: Settings, campaign_path: Path | None, sandbox: bool) -> int
                 record,
                 ledger.count_states(connection, record.id),
                 ledger.last_run(connection, record.id),
-                ledger.find_agent(connection, record.agent_id),
+                ledger.find_limit(connection, record.agent_id),
             )
             for record in chosen
         ]
@@ -145,6 +145,8 @@ def status(settings: Settings, campaign_path: Path | None, sandbox: bool) -> int
                 for record, states, run, agent in stand
             ]
         )
+    elif not stand:
+        click.echo(f"{path}: there is no campaign yet; `dispatcher send` loads one")
     else:
         for story in stand:
             print_lines(words.describe_status(*story))

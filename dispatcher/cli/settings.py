@@ -43,12 +43,16 @@ class Settings:
             raise UsageError("the campaigns stand in different folders; name their ledger with --ledger")
         return folders.pop() / ("ledger.sandbox.db" if sandbox else "ledger.db")
 
-    def find_ledger(self) -> Path:
-        """Return where the ledger is when no campaign says it: named, here, or in ``campaigns/``."""
-        named = self.ledger or os.environ.get("DISPATCHER_LEDGER")
+    def find_ledger(self, *, sandbox: bool = False) -> Path:
+        """Return where the ledger is when no campaign says it: named, here, or in ``campaigns/``.
+
+        As in ``ledger_path``, a rehearsal's does not listen to the environment.
+        """
+        named = self.ledger or (None if sandbox else os.environ.get("DISPATCHER_LEDGER"))
         if named:
             return Path(named)
-        candidates = [Path("ledger.db"), Path("campaigns/ledger.db")]
+        name = "ledger.sandbox.db" if sandbox else "ledger.db"
+        candidates = [Path(name), Path("campaigns") / name]
         return next((path for path in candidates if path.exists()), candidates[-1])
 
 

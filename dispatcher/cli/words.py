@@ -171,14 +171,38 @@ def describe_agent(agent: AgentRecord) -> Iterator[str]:
     since = "as for every agent" if agent.changed_at is None else f"since {local_time(agent.changed_at)}"
     yield f"{agent.scope}: {agent.limit} a second, {since}"
     if agent.changed_at is not None:
-        warm_at = datetime.fromisoformat(agent.changed_at) + timedelta(seconds=agent.warm_up_s)
-        left_s = warm_up_left(agent)
-        tense = f"will be warm in {format_duration(left_s)}, at" if left_s else "warm since"
-        yield f"  {tense} {warm_at.astimezone():%Y-%m-%d %H:%M:%S}"
-    learnt = json.loads(agent.learnt) if agent.learnt else {}
-    if learnt.get("samples"):
+        yield f"  {_describe_warm_up(agent, agent.changed_at)}"
+    if learnt := parse_learnt(agent):
+        yield f"  learnt: {_describe_learnt(learnt)}"
+
+
+def _describe_warm_up(agent: AgentRecord, changed_at: str) -> str:
+    if left_s := warm_up_left(agent):  # counted by another clock than the wall's, which may have been stepped
+        warm_at = datetime.now().astimezone() + timedelta(seconds=left_s)
+        return f"will be warm in {format_duration(left_s)}, at {warm_at:%Y-%m-%d %H:%M:%S}"
+    warm_at = datetime.fromisoformat(changed_at) + timedelta(seconds=agent.warm_up_s)
+    return f"warm since {warm_at.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def parse_learnt(agent: AgentRecord) -> dict[str, Any] | None:
+    """Return what pacing learnt about an agent, None where that is nothing or cannot be read."""
+    try:
+        learnt = json.loads(agent.learnt)
+    except ValueError:
+        return None
+    return learnt if isinstance(learnt, dict) else None
+
+
+def _describe_learnt(learnt: Mapping[str, Any]) -> str:
+    """Return how sessions are spread, how late answers are waited for, and how long they take."""
+    spread = "evenly spread" if learnt.get("even", True) else "as many as the limit in any second"
+    patience_s = learnt.get("patience_s", 2.0)
+    patience = f"waits up to {patience_s * 1000:.0f} ms for late answers" if patience_s else "keeps to a beat"
+    told = f"{spread}, {patience}, at {learnt.get('limit')} a second"
+    if samples := learnt.get("samples"):
         least_ms, typical_ms = learnt["least_s"] * 1000, learnt["typical_s"] * 1000
-        yield f"  learnt: answers take {typical_ms:.0f} ms, at least {least_ms:.0f} ms ({learnt['samples']} answers)"
+        told += f"; answers take {typical_ms:.0f} ms, at least {least_ms:.0f} ms ({samples} answers)"
+    return told
 
 
 def describe_run(run: Mapping[str, Any]) -> str:

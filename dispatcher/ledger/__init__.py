@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from dispatcher.ledger.agents import (
     AgentRecord,
     find_agent,
+    find_limit,
     keep_learnt,
     list_agents,
     note_limit,
@@ -68,6 +69,7 @@ __all__ = [
     "find_campaign",
     "find_due",
     "find_floor",
+    "find_limit",
     "find_retryable",
     "find_rows",
     "is_loaded",

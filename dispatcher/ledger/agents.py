@@ -83,6 +83,18 @@ def find_agent(connection: Connection, scope: str) -> AgentRecord | None:
     return _record(row) if row else None
 
 
+def find_limit(connection: Connection, agent_id: str) -> AgentRecord | None:
+    """Return what holds for an agent: its own record, else that of the API key by which its limit is counted.
+
+    The ledger does not know which key is whose; where it has seen several, the one changed last is taken.
+    """
+    if own := find_agent(connection, agent_id):
+        return own
+    keys = select(agents).where(agents.c.scope.startswith("api_key:")).order_by(agents.c.changed_at.desc())
+    row = connection.execute(keys).first()
+    return _record(row) if row else None
+
+
 def _one(connection: Connection, scope: str) -> AgentRecord:
     return _record(connection.execute(select(agents).where(agents.c.scope == scope)).one())
 
