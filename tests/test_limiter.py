@@ -180,6 +180,18 @@ def test_a_restart_waits_until_the_server_has_forgotten(idle_s: float | None, he
     assert run(main()) == pytest.approx(held_s, abs=0.001)
 
 
+@pytest.mark.parametrize(("held_s", "idle_s", "first_s"), [(20, None, 20), (20, 0, 20), (1, 0, 1.5), (-5, None, 0)])
+def test_a_hold_that_an_earlier_run_was_asked_for_is_held(held_s: float, idle_s: float | None, first_s: float) -> None:
+    """The longer of what a refusal asked for and what a restart demands comes before the first session."""
+
+    async def main() -> float:
+        limiter = Limiter(5, idle_s=idle_s, held_s=held_s)
+        await limiter.acquire()
+        return now_s()
+
+    assert run(main()) == pytest.approx(first_s, abs=0.001)
+
+
 def test_what_was_learnt_survives_as_json() -> None:
     """A run that ends hands on what it knows, and keys of another version are no trouble."""
     learnt = Learnt(limit=5, least_s=0.01, typical_s=0.011, samples=40, even=False)

@@ -3,7 +3,8 @@
     file --loader--> Recipient | Refusal --ledger--> pending
     ledger --> message --> limiter --> [intent committed] --> studio --> Outcome --> [outcome committed]
 
-``sheet`` tells the first line, ``dispatch`` the second, ``send`` puts them together under the lock.
+``sheet`` tells the first line, ``dispatch`` the second; ``send`` puts them together under the lock, by way of
+``agent`` for everything that shares a limit, and ``account`` says how it ended.
 First run, resume and the nightly run are the same call: load (skipped when neither file nor campaign
 changed), then dispatch what is due.
 """
