@@ -4,6 +4,7 @@ import json
 import tempfile
 from collections.abc import Iterable, Iterator
 
+from dispatcher.errors import SheetError
 from dispatcher.loader.rows import NO_FAULTS, NO_NOTES, Note, Row
 
 _MAX_BYTES_IN_MEMORY = 16 << 20
@@ -18,10 +19,19 @@ class RecordedRows:
         )
 
     def record(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """Pass the rows on, and keep each."""
+        """Pass the rows on, and keep each.
+
+        Raises:
+            SheetError: the disk refuses to keep them.
+        """
         for row in rows:
-            notes = [(position, *note) for position, note in row.notes.items()]
-            self._file.write(json.dumps([row.number, row.texts, [*row.faults.items()], notes, row.hidden]) + "\n")
+            number, texts, faults, notes, *rest = row
+            said = [(position, *note) for position, note in notes.items()]
+            try:
+                self._file.write(json.dumps([number, texts, [*faults.items()], said, *rest]) + "\n")
+            except OSError as error:
+                folder = tempfile.gettempdir()
+                raise SheetError(f"{folder}: the rows cannot be kept there ({error.strerror}); make room") from None
             yield row
 
     def replay(self) -> Iterator[Row]:
@@ -29,6 +39,6 @@ class RecordedRows:
         with self._file as file:
             file.seek(0)
             for line in file:
-                number, texts, faults, notes, hidden = json.loads(line)
-                read_notes = {position: Note(*note) for position, *note in notes}
-                yield Row(number, texts, dict(faults) or NO_FAULTS, read_notes or NO_NOTES, hidden)
+                number, texts, faults, said, *rest = json.loads(line)
+                notes = {position: Note(*note) for position, *note in said}
+                yield Row(number, texts, dict(faults) or NO_FAULTS, notes or NO_NOTES, *rest)
