@@ -77,8 +77,11 @@ def _try_lock(descriptor: int) -> bool:
 
 
 def _describe_holder(descriptor: int) -> str:
-    try:
-        owner = json.loads(os.pread(descriptor, MARK_OFFSET, 0))
-        return f"process {owner['pid']} on {owner['host']}, since {owner['since']}"
-    except (ValueError, KeyError, TypeError):
-        return "it has just begun"
+    """Say who holds the lock; whoever took it this very moment is given a second to write that down."""
+    for _ in range(round(1 / _POLL_S)):
+        try:
+            owner = json.loads(os.pread(descriptor, MARK_OFFSET, 0))
+            return f"process {owner['pid']} on {owner['host']}, since {owner['since']}"
+        except (ValueError, KeyError, TypeError):
+            time.sleep(_POLL_S)
+    return "it has just begun"
