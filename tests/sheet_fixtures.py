@@ -407,6 +407,11 @@ CELLS = (
     Fixture("NA, which is Namibia too", name_cell("NA")),
     Fixture("empty parameter", name_cell(None)),
     Fixture("empty part of a parameter", name_cell(None), body="Dear {name} and family"),
+    Fixture(
+        "several things wrong in one row",
+        workbook(("+1202555", "#REF!", None), header=(*HEADER, "City")),
+        body="{name} of {city}",
+    ),
     Fixture("merged cells", drawn(_merge)),
     Fixture("begins with @", name_cell("@home")),
     Fixture("begins with +", name_cell("+1 up")),
@@ -520,7 +525,9 @@ def describe(fixture: Fixture, folder: Path) -> Iterator[str]:
         yield f"row {request['row']}: {request['body']['to']} gets {sent!r}"
     for state in ("refused", "skipped"):
         for row in checked[state]:
-            yield f"row {row['row']} {state}: {row['column']} {row['value']!r} {row['reason']}"
+            told = [row, *row.get("others", ())]
+            said = "; ".join(f"{problem['column']} {problem['value']!r} {problem['reason']}" for problem in told)
+            yield f"row {row['row']} {state}: {said}"
     for told in checked["warnings"]:
         yield (
             f"told: {told['column']} {told['value']!r} {told['reason']}"

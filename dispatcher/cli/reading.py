@@ -19,7 +19,7 @@ from dispatcher.cli.options import (
 )
 from dispatcher.cli.settings import Settings, shared_options
 from dispatcher.errors import ExitCode, LedgerError, UsageError
-from dispatcher.models import Notice, Refusal, State
+from dispatcher.models import Notice, Problem, Refusal, State
 
 
 @click.command()
@@ -70,13 +70,14 @@ def check(
     return ExitCode.ROWS_NEED_ATTENTION if report.refused.count else ExitCode.OK
 
 
-def _problem(problem: Notice) -> dict[str, Any]:
-    return {
-        "row": problem.row_number,
-        "column": problem.column,
-        "value": problem.value,
-        "reason": problem.reason,
-    }
+def _problem(problem: Refusal | Notice) -> dict[str, Any]:
+    others = problem.others if isinstance(problem, Refusal) else ()
+    told: dict[str, Any] = {"row": problem.row_number} | _cell(problem)
+    return told | {"others": [_cell(other) for other in others]} if others else told
+
+
+def _cell(problem: Refusal | Notice | Problem) -> dict[str, str]:
+    return {"column": problem.column, "value": problem.value, "reason": problem.reason}
 
 
 @click.command()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dispatcher.errors import ExitCode
 from dispatcher.ledger import AgentRecord, CampaignRecord, Change, Doubt, RowRecord
-from dispatcher.models import Notice, Refusal, State, format_duration, mask_digits
+from dispatcher.models import Notice, Problem, Refusal, State, format_duration, mask_digits
 
 if TYPE_CHECKING:  # the pipeline is heavy, and `status` does not need it
     from dispatcher.pipeline import CheckReport, Findings, Plan, Summary
@@ -46,11 +46,17 @@ def rows(count: int) -> str:
 
 
 def describe_problem(problem: Refusal | Notice) -> str:
-    """Return one line: where, what is there, what to do."""
+    """Return one line: where, what is there, what to do; then what else is wrong in the row."""
     place = f"row {problem.row_number}" if problem.row_number else "file"
+    others = problem.others if isinstance(problem, Refusal) else ()
+    told = [place + _describe_cell(problem), *(f"also{_describe_cell(other)}" for other in others)]
+    return printable("; ".join(told))
+
+
+def _describe_cell(problem: Refusal | Notice | Problem) -> str:
     column = f", column {problem.column}" if problem.column else ""
     value = f": {problem.value!r}" if problem.value else ":"
-    return printable(f"{place}{column}{value} {problem.reason}")
+    return f"{column}{value} {problem.reason}"
 
 
 def describe_check(report: "CheckReport") -> Iterator[str]:

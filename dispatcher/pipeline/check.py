@@ -3,7 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,13 +39,13 @@ class Findings:
 
     kept_max: int | None
     count: int = 0
-    kept: list[Notice] = field(default_factory=list)
+    kept: list[Refusal | Notice] = field(default_factory=list)
 
     def add(self, problem: Refusal | Notice) -> None:
         """Count a problem, and keep it if it is one of the first."""
         self.count += 1
         if self.kept_max is None or self.count <= self.kept_max:
-            self.kept.append(Notice(problem.reason, problem.row_number, problem.column, problem.value))
+            self.kept.append(replace(problem, values={}, notices=()) if isinstance(problem, Refusal) else problem)
 
 
 @dataclass(slots=True)

@@ -45,7 +45,12 @@ def export_problems(problems: Iterable[Refusal], columns: Sequence[str], out: Pa
 
     keys = [fold(label) for label in columns]
     rows = (
-        ProblemRow([row.values.get(key, "") for key in keys], row.column, row.reason, row.row_number)
+        ProblemRow(
+            cells=[row.values.get(key, "") for key in keys],
+            column=", ".join([row.column, *(other.column for other in row.others)]),
+            reason="; ".join([row.reason, *(f"{other.column}: {other.reason}" for other in row.others)]),
+            row_number=row.row_number,
+        )
         for row in problems
     )
     write_problems(out, columns, rows)
