@@ -18,6 +18,7 @@ from typing import Any
 
 import openpyxl
 import xlsxwriter
+import xlwt  # type: ignore[import-untyped]  # ships no types
 from openpyxl.cell.rich_text import CellRichText, TextBlock
 from openpyxl.cell.text import InlineFont
 from openpyxl.comments import Comment
@@ -160,6 +161,27 @@ def with_lock_file(folder: Path) -> str:
     """Write a sheet that is open in Excel."""
     (folder / "~$people.xlsx").write_bytes(b"\x05owner")
     return workbook((PHONE, "Ana"))(folder)
+
+
+def old(*rows: Sequence[Any], change: Callable[[Any], None] = lambda sheet: None) -> Write:
+    """Write an .xls with xlwt; ``change`` gets its sheet, dates are shown as such."""
+
+    def write(folder: Path) -> str:
+        book = xlwt.Workbook()
+        sheet = book.add_sheet("People")
+        as_date = xlwt.easyxf(num_format_str="DD/MM/YYYY")
+        for number, cells in enumerate((HEADER, *rows)):
+            for position, cell in enumerate(cells):
+                sheet.write(number, position, cell, *[as_date] * isinstance(cell, date))
+        change(sheet)
+        book.save(str(folder / "people.xls"))
+        return "people.xls"
+
+    return write
+
+
+def _hide_row_3(sheet: Any) -> None:
+    sheet.row(2).hidden = True
 
 
 def ods(content: str) -> Write:
@@ -461,7 +483,21 @@ SHEETS = (
         ".ods with a hidden row",
         ods(ods_row(*HEADER) + ods_row(PHONE, "Ana", attributes='table:visibility="filter"')),
     ),
+    Fixture(
+        ".ods with a hidden row, left out",
+        ods(ods_row(*HEADER) + ods_row(PHONE, "Ana", attributes='table:visibility="filter"')),
+        sheet='hidden_rows = "skip"',
+    ),
     Fixture(".ods with an error", ods(ods_row(*HEADER) + ods_row(PHONE, last=_ODS_ERROR))),
+    Fixture(".xls", old((PHONE, "Ana"), (12025550101, "Bo"))),
+    Fixture(".xls with a date", old((PHONE, date(2026, 12, 31)))),
+    Fixture(".xls with a hidden row", old((PHONE, "Ana"), ("+12025550101", "Bo"), change=_hide_row_3)),
+    Fixture(
+        ".xls with a hidden row, left out",
+        old((PHONE, "Ana"), ("+12025550101", "Bo"), change=_hide_row_3),
+        sheet='hidden_rows = "skip"',
+    ),
+    Fixture(".xls with an error", old((PHONE,), change=lambda sheet: sheet.row(1).set_cell_error(1, 0x2A))),
 )
 
 CSV = (

@@ -759,33 +759,16 @@ def test_libreoffice_writes_the_same_rows(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("soffice") is None, reason="needs LibreOffice")
-def test_old_formats_need_a_decision_on_hidden_rows(tmp_path: Path) -> None:
-    """An .xls cannot tell whether a filter is on, so nothing is sent before somebody decides."""
+@pytest.mark.parametrize("kind", ["xlsx", "xls", "ods"])
+def test_libreoffice_keeps_rows_hidden(tmp_path: Path, kind: str) -> None:
+    """Which rows a filter hides is known in every format, by their numbers."""
     (tmp_path / "source").mkdir()
-    path = convert(write_xlsx(tmp_path / "source", [["phone", "name"], [PHONE, "Ana"]]), "xls")
+    path = convert(write_hidden_rows(tmp_path / "source"), kind)
 
-    with pytest.raises(SheetError) as caught:
+    with pytest.raises(HiddenRowsError) as caught:
         read(path)
 
-    assert str(caught.value) == (
-        "recipients.xls: whether rows are hidden by a filter cannot be read from .xls; save the file as"
-        ' .xlsx, or send to every row with [sheet] hidden_rows = "include" in the campaign file'
-    )
-
-
-@pytest.mark.skipif(shutil.which("soffice") is None, reason="needs LibreOffice")
-def test_an_ods_with_hidden_rows_is_refused(tmp_path: Path) -> None:
-    """An .ods says that rows are hidden, so only then a decision is needed."""
-    (tmp_path / "source").mkdir()
-    path = convert(write_hidden_rows(tmp_path / "source"), "ods")
-
-    with pytest.raises(SheetError) as caught:
-        read(path)
-
-    assert str(caught.value) == (
-        "recipients.ods: rows are hidden by a filter or by hand, and which ones is read only from .xlsx; save"
-        ' the file as .xlsx, or send to every row with [sheet] hidden_rows = "include" in the campaign file'
-    )
+    assert caught.value.row_numbers == [3, 4]
 
 
 def test_rows_that_are_out_of_order_are_refused(tmp_path: Path) -> None:

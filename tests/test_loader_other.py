@@ -1,13 +1,16 @@
-"""The loader and .ods, .xls and .xlsb: made byte by byte, so that no office program is needed."""
+"""The loader and .ods, .xls and .xlsb; made byte by byte where only an office program could write them."""
 
 import struct
 import zipfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+import xlwt  # type: ignore[import-untyped]  # ships no types
 
 from dispatcher.errors import SheetError
-from dispatcher.models import SheetRules
+from dispatcher.models import Refusal, SheetRules
 from tests.sheets import read, read_all, read_recipient
 
 INCLUDE = SheetRules(hidden_rows="include")
@@ -22,10 +25,6 @@ START = (
 )
 END = "</table:table></office:spreadsheet></office:body></office:document-content>"
 MANIFEST = '<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>'
-HIDDEN = (
-    "recipients.ods: rows are hidden by a filter or by hand, and which ones is read only from .xlsx; save"
-    ' the file as .xlsx, or send to every row with [sheet] hidden_rows = "include" in the campaign file'
-)
 
 
 def cell(content: str, kind: str = "string", options: str = "") -> str:
@@ -69,12 +68,15 @@ def read_error(path: Path, rules: SheetRules = INCLUDE) -> str:
     return str(caught.value)
 
 
-def explain_error(file: str, cell: str) -> str:
-    """Return what a file with an error in ``cell`` is told."""
-    return (
-        f"{file}: the cell {cell} shows an error such as #N/A, and errors are read only from .xlsx;"
-        " correct the cell, or save the file as .xlsx"
-    )
+def read_refusals(path: Path, rules: SheetRules = INCLUDE) -> list[str]:
+    """Return what is said of every row that is refused or skipped, with its row and column."""
+    rows = [found for found in read_all(path, sheet=rules) if isinstance(found, Refusal)]
+    return [f"row {found.row_number}, {found.column or '-'}: {found.reason}" for found in rows]
+
+
+NOT_AVAILABLE = "row 3, name: the cell shows the error #N/A: correct its formula or type the value"
+HIDDEN = "row(s) are hidden by a filter or by hand"
+LEFT_OUT = "row 3, -: hidden by a filter in Excel or by hand"
 
 
 @pytest.mark.parametrize(
@@ -133,10 +135,11 @@ def test_rows_that_repeat_are_read(tmp_path: Path) -> None:
 )
 def test_hidden_rows_of_an_ods_need_a_decision(tmp_path: Path, rows: str) -> None:
     """Hidden by hand, by a filter or with its group: nobody is messaged before somebody decides."""
-    path = write_ods(tmp_path, HEADER, rows)
+    path = write_ods(tmp_path, HEADER, ANA, rows)
 
-    assert read_error(path, SheetRules()) == HIDDEN
-    assert len(read_all(path, sheet=INCLUDE)) == 1
+    assert HIDDEN in read_error(path, SheetRules())
+    assert read_refusals(path, SheetRules(hidden_rows="skip")) == [LEFT_OUT]
+    assert read_refusals(path) == ["row 3, phone: the same number as in row 2, which is the one that is sent"]
 
 
 def test_empty_hidden_rows_and_open_groups_need_none(tmp_path: Path) -> None:
@@ -147,20 +150,40 @@ def test_empty_hidden_rows_and_open_groups_need_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "failed",
+    ("failed", "name"),
     [
-        text("#N/A", 'table:formula="of:=NA()" office:string-value="" calcext:value-type="error"'),
-        text("#N/A", 'table:formula="of:=NA()" office:value="0"', "float"),
-        text("#REF!"),
-        text("Err:502"),
+        (text("#N/A", 'table:formula="of:=NA()" office:string-value="" calcext:value-type="error"'), "#N/A"),
+        (text("#N/A", 'table:formula="of:=NA()" office:value="0"', "float"), "#N/A"),
+        (text("#REF!"), "#REF!"),
+        (text("Err:502"), "Err:502"),
+        (text("#N/A", 'table:number-columns-repeated="2"'), "#N/A"),
     ],
-    ids=["marked", "as-zero", "as-text", "libreoffice"],
+    ids=["marked", "as-zero", "as-text", "libreoffice", "repeated"],
 )
-def test_errors_in_an_ods_are_refused_by_cell(tmp_path: Path, failed: str) -> None:
-    """A failed lookup would read as empty or as 0."""
-    path = write_ods(tmp_path, HEADER, ANA, row(text("+12025550101"), failed))
+def test_errors_in_an_ods_are_refused_by_name(tmp_path: Path, failed: str, name: str) -> None:
+    """A failed lookup would read as empty or as 0; the other rows are read."""
+    path = write_ods(tmp_path, HEADER, ANA, row(text("+12025550101"), failed), row(text("+12025550102"), text("Bob")))
 
-    assert read_error(path) == explain_error("recipients.ods", 'B3 of sheet "October"')
+    assert read_refusals(path) == [NOT_AVAILABLE.replace("#N/A", name)]
+    assert [found.row_number for found in read_all(path, sheet=INCLUDE)] == [2, 3, 4]
+
+
+def test_a_row_with_nothing_but_an_error_is_refused(tmp_path: Path) -> None:
+    """It is the last row, and the reader underneath takes it for an empty one."""
+    failed = text("#N/A", 'office:string-value="" calcext:value-type="error"')
+
+    path = write_ods(tmp_path, HEADER, ANA, row(failed))
+
+    assert read_refusals(path) == [NOT_AVAILABLE.replace("name", "phone")]
+
+
+def test_errors_repeat_with_their_rows(tmp_path: Path) -> None:
+    """What stands once for two rows fails in both."""
+    twice = row(text(PHONE), text("#N/A"), options='table:number-rows-repeated="2"')
+
+    path = write_ods(tmp_path, HEADER, ANA, twice)
+
+    assert read_refusals(path) == [NOT_AVAILABLE, NOT_AVAILABLE.replace("row 3", "row 4")]
 
 
 @pytest.mark.parametrize(
@@ -191,76 +214,180 @@ def test_an_ods_with_a_document_type_is_refused(tmp_path: Path) -> None:
     )
 
 
-def write_xlsb(folder: Path, *records: tuple[int, bytes]) -> Path:
-    """Write the parts of an .xlsb that are looked at before it is read, with these records in its sheet."""
+def record(kind: int, content: bytes = b"") -> bytes:
+    """Return a record of an .xlsb."""
+    number = bytes([kind]) if kind < 0x80 else bytes([kind & 0x7F | 0x80, kind >> 7])
+    return number + bytes([len(content)]) + content
+
+
+def wide(value: str) -> bytes:
+    """Return a text of an .xlsb."""
+    return struct.pack("<I", len(value)) + value.encode("utf-16-le")
+
+
+def xlsb_row(number: int, *records: bytes, flags: int = 0, height: int = 300) -> bytes:
+    """Return a row of an .xlsb with the number that Excel shows."""
+    return record(0, struct.pack("<IIHxBx", number - 1, 0, height, flags)) + b"".join(records)
+
+
+def xlsb_text(position: int, value: str) -> bytes:
+    """Return a cell of an .xlsb with a text."""
+    return record(6, struct.pack("<II", position, 0) + wide(value))
+
+
+def write_xlsb(folder: Path, *rows: bytes) -> Path:
+    """Write an .xlsb with one sheet, called October."""
     path = folder / "recipients.xlsb"
+    sheet = record(0x94, struct.pack("<IIII", 0, 9, 0, 9)) + record(0x91) + b"".join(rows) + record(0x92)
+    relation = '<Relationship Id="rId1" Type="worksheet" Target="worksheets/sheet1.bin"/>'
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("xl/workbook.bin", b"")
-        archive.writestr("xl/worksheets/sheet1.bin", b"".join(bytes([kind, len(it)]) + it for kind, it in records))
+        book = record(156, struct.pack("<II", 0, 1) + wide("rId1") + wide("October"))
+        archive.writestr("xl/workbook.bin", book + record(0x90) + record(0x84))
+        archive.writestr("xl/_rels/workbook.bin.rels", f"<Relationships>{relation}</Relationships>")
+        archive.writestr("xl/worksheets/sheet1.bin", sheet)
     return path
+
+
+XLSB_HEADER = xlsb_row(1, xlsb_text(0, "phone"), xlsb_text(1, "name"))
+XLSB_ANA = xlsb_row(2, xlsb_text(0, PHONE), xlsb_text(1, "Ana"))
+
+
+def test_an_xlsb_is_read(tmp_path: Path) -> None:
+    """Nothing is hidden, so nobody has to decide anything."""
+    path = write_xlsb(tmp_path, XLSB_HEADER, XLSB_ANA)
+
+    assert read_recipient(path).values == {"phone": PHONE, "name": "Ana"}
 
 
 @pytest.mark.parametrize("kind", [3, 11], ids=["value", "formula"])
-def test_errors_in_an_xlsb_are_refused_by_cell(tmp_path: Path, kind: int) -> None:
+def test_errors_in_an_xlsb_are_refused_by_name(tmp_path: Path, kind: int) -> None:
     """An error is a kind of record of its own, after the record of its row."""
-    path = write_xlsb(
-        tmp_path,
-        (0, struct.pack("<I", 6) + bytes(13)),
-        (7, struct.pack("<III", 1, 0, 0)),
-        (kind, struct.pack("<IIB", 2, 0, 42)),
-    )
+    failed = record(kind, struct.pack("<IIB", 1, 0, 42) + (struct.pack("<HII", 0, 0, 0) if kind == 11 else b""))
 
-    assert read_error(path) == explain_error("recipients.xlsb", "C7")
+    path = write_xlsb(tmp_path, XLSB_HEADER, XLSB_ANA, xlsb_row(3, xlsb_text(0, "+12025550101"), failed))
+
+    assert read_refusals(path) == [NOT_AVAILABLE]
 
 
-def test_an_xlsb_with_cells_far_apart_is_refused(tmp_path: Path) -> None:
-    """Two cells at the corners of a sheet are 17 billion cells to the reader."""
-    path = write_xlsb(tmp_path, (0, struct.pack("<I", 1_048_575)), (7, struct.pack("<III", 16_383, 0, 0)))
+@pytest.mark.parametrize(("flags", "height"), [(0x10, 300), (0, 0)], ids=["hidden", "no-height"])
+def test_hidden_rows_of_an_xlsb_need_a_decision(tmp_path: Path, flags: int, height: int) -> None:
+    """By a filter or by hand, or drawn together until nothing is left of it."""
+    bob = xlsb_row(3, xlsb_text(0, "+12025550101"), xlsb_text(1, "Bob"), flags=flags, height=height)
 
-    assert read_error(path) == (
-        "recipients.xlsb: its sheets reach over more than 1,500,000 cells; copy the rows into a new workbook or"
-        " save them as CSV UTF-8"
-    )
+    path = write_xlsb(tmp_path, XLSB_HEADER, XLSB_ANA, bob)
 
-
-def write_xls(folder: Path, record: bytes) -> Path:
-    """Write an OLE container whose workbook holds one sheet with ``record``, in sectors from the last to the first."""
-    beginning = struct.pack("<HH16x", 0x0809, 16)
-    stream = beginning + bytes(508 - len(beginning)) + record  # across the border of two sectors
-    stream += bytes(4096 - len(stream))
-    sectors = [stream[start : start + 512] for start in range(0, 4096, 512)]
-    table = [0xFFFFFFFD, 0xFFFFFFFE, 0xFFFFFFFE, *range(2, 9)] + [0xFFFFFFFF] * 118
-    root = "Root Entry".encode("utf-16-le").ljust(64, b"\0") + struct.pack("<HB49xII4x", 22, 5, 0xFFFFFFFE, 0)
-    entry = "Workbook".encode("utf-16-le").ljust(64, b"\0") + struct.pack("<HB49xII4x", 18, 2, 9, 4096)
-    header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + struct.pack("<16xHHHHH6x", 62, 3, 0xFFFE, 9, 6)
-    header += struct.pack("<IIIIIIIII", 0, 1, 1, 0, 4096, 0xFFFFFFFE, 0, 0xFFFFFFFE, 0) + struct.pack(
-        "<109I", 0, *[0xFFFFFFFF] * 108
-    )
-    path = folder / "recipients.xls"
-    path.write_bytes(
-        header + struct.pack("<128I", *table) + (root + entry).ljust(512, b"\0") + b"".join(reversed(sectors))
-    )
-    return path
+    assert HIDDEN in read_error(path, SheetRules())
+    assert read_refusals(path, SheetRules(hidden_rows="skip")) == [LEFT_OUT]
+    assert read_refusals(path) == []
 
 
 @pytest.mark.parametrize(
-    "record",
+    ("far", "said"),
     [
-        struct.pack("<HHHHHBB", 0x0205, 8, 6, 2, 0, 0x2A, 1),
-        struct.pack("<HHHHHBBB3xHH4xH", 0x0006, 22, 6, 2, 0, 2, 0, 0x2A, 0xFFFF, 0, 0),
+        (
+            xlsb_row(1_048_576, xlsb_text(16_383, "x")),
+            "its sheets reach over more than 1,500,000 cells; copy the rows into a new workbook or save them as CSV",
+        ),
+        (xlsb_row(1_048_577, xlsb_text(0, "x")), "is damaged or not a workbook (ValueError)"),
     ],
-    ids=["value", "formula"],
+    ids=["corner", "beyond"],
 )
-def test_errors_in_an_xls_are_refused_by_cell(tmp_path: Path, record: bytes) -> None:
-    """An error is found wherever in the container its sector lies."""
-    path = write_xls(tmp_path, record)
+def test_an_xlsb_with_cells_far_apart_is_refused(tmp_path: Path, far: bytes, said: str) -> None:
+    """Two cells at the corners of a sheet are 17 billion cells to the reader."""
+    path = write_xlsb(tmp_path, XLSB_HEADER, far)
 
-    assert read_error(path) == explain_error("recipients.xls", "C7")
+    assert read_error(path).startswith(f"recipients.xlsb: {said}")
+
+
+def write_xls(folder: Path, *rows: Sequence[str], change: Callable[[Any], None] = lambda sheet: None) -> Path:
+    """Write an .xls with a sheet before that of the recipients, which ``change`` may change."""
+    path = folder / "recipients.xls"
+    book = xlwt.Workbook()
+    book.add_sheet("Read me").write(0, 0, "Call the number on the card.")
+    sheet = book.add_sheet("October")
+    for number, cells in enumerate([("phone", "name"), *rows]):
+        for position, cell in enumerate(cells):
+            sheet.write(number, position, cell)
+    change(sheet)
+    book.save(str(path))
+    return path
+
+
+BOB = ("+12025550101", "Bob")
+
+
+@pytest.mark.parametrize("count", [1, 2000], ids=["small", "large"])
+def test_an_xls_is_read(tmp_path: Path, count: int) -> None:
+    """As the old Excel wrote it, in more than one sector too; nothing is hidden, so nobody has to decide anything."""
+    rows = [(f"+1202555{number:04}", f"Ana {number}") for number in range(count)]
+
+    found = read_all(write_xls(tmp_path, *rows))
+
+    assert [(row.row_number, row.values["name"]) for row in found] == [
+        (number + 2, f"Ana {number}") for number in range(count)
+    ]
+
+
+def test_errors_in_an_xls_are_refused_by_name(tmp_path: Path) -> None:
+    """A failed lookup would read as empty; the other rows are read."""
+    path = write_xls(tmp_path, (PHONE, "Ana"), BOB[:1], change=lambda sheet: sheet.row(2).set_cell_error(1, 0x2A))
+
+    assert read_refusals(path) == [NOT_AVAILABLE]
+
+
+def test_a_formula_in_an_xls_that_failed_is_refused_by_name(tmp_path: Path) -> None:
+    """The result of a formula stands in the same record as the formula itself."""
+    path = write_xls(tmp_path, (PHONE, "Ana"), BOB[:1], change=lambda sheet: sheet.write(2, 1, xlwt.Formula("1/0")))
+    unknown, failed = struct.pack("<Q", 0xFFFF_0000_0000_0003), struct.pack("<BxB3xH", 2, 0x07, 0xFFFF)
+    path.write_bytes(path.read_bytes().replace(unknown, failed))
+
+    assert read_refusals(path) == [NOT_AVAILABLE.replace("#N/A", "#DIV/0!")]
+
+
+def hide(sheet: Any) -> None:
+    """Hide row 3 as a filter does."""
+    sheet.row(2).hidden = True
+
+
+def flatten(sheet: Any) -> None:
+    """Draw row 3 together until nothing is left of it."""
+    sheet.row(2).height = 0
+    sheet.row(2).height_mismatch = True
+
+
+@pytest.mark.parametrize("change", [hide, flatten])
+def test_hidden_rows_of_an_xls_need_a_decision(tmp_path: Path, change: Callable[[Any], None]) -> None:
+    """Hidden rows are known by their numbers, as in an .xlsx."""
+    path = write_xls(tmp_path, (PHONE, "Ana"), BOB, change=change)
+
+    assert HIDDEN in read_error(path, SheetRules())
+    assert read_refusals(path, SheetRules(hidden_rows="skip")) == [LEFT_OUT]
+    assert read_refusals(path) == []
+
+
+def test_an_ods_with_a_password_is_refused(tmp_path: Path) -> None:
+    """Its content is encrypted, which only its manifest says."""
+    path = write_ods(tmp_path, HEADER)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("META-INF/manifest.xml", MANIFEST.replace("/>", "><manifest:encryption-data/></manifest>"))
+        archive.writestr("content.xml", b"\x8f\x01")
+
+    assert read_error(path) == "recipients.ods: is protected by a password; save it without one and try again"
+
+
+def test_an_xls_with_a_password_is_refused(tmp_path: Path) -> None:
+    """The record of the password stands among those of the workbook."""
+    path = write_xls(tmp_path, BOB)
+    content = path.read_bytes()
+    place = content.index(struct.pack("<HH", 0x0042, 2))  # the code page, which nobody needs
+    path.write_bytes(content[:place] + struct.pack("<HH", 0x002F, 2) + content[place + 4 :])
+
+    assert read_error(path) == "recipients.xls: is protected by a password; save it without one and try again"
 
 
 def test_an_xls_without_a_workbook_is_refused(tmp_path: Path) -> None:
     """A container of something else is no workbook."""
-    path = write_xls(tmp_path, b"")
+    path = write_xls(tmp_path, BOB)
     path.write_bytes(path.read_bytes().replace("Workbook".encode("utf-16-le"), "Document".encode("utf-16-le")))
 
     assert read_error(path).startswith("recipients.xls: is damaged or not a workbook")

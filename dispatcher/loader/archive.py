@@ -41,6 +41,8 @@ UNREADABLE = (
     ArithmeticError, RuntimeError, AssertionError,
 )  # fmt: skip
 
+PROTECTED = "is protected by a password; save it without one and try again"
+
 
 class ExcessError(RuntimeError):
     """A workbook holds more than a sheet of recipients can; the text says what, without the file's name."""

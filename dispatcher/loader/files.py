@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dispatcher.errors import SheetError
-from dispatcher.loader.archive import UNREADABLE
+from dispatcher.loader.archive import PROTECTED, UNREADABLE
 from dispatcher.loader.csv_file import open_csv
 from dispatcher.loader.header import Header, check_header, find_header, name_columns
 from dispatcher.loader.rows import HEADER_SEARCH_ROWS, Row, Table
@@ -101,9 +101,9 @@ def _find_reader(path: Path, rules: SheetRules) -> Callable[[], list[Table]]:
     with path.open("rb") as file:
         start = file.read(_START_BYTES)
     if start.startswith(b"PK\x03\x04"):
-        return _find_archive_reader(path, suffix, rules)
+        return _find_archive_reader(path, suffix)
     if start.startswith(b"\xd0\xcf\x11\xe0"):
-        return _find_old_reader(path, suffix, rules)
+        return _find_old_reader(path, suffix)
     reason = _name_foreign(start)
     if reason:
         raise SheetError(f"{path.name}: {reason}")
@@ -125,7 +125,7 @@ def _name_foreign(start: bytes) -> str:
     return ""
 
 
-def _find_archive_reader(path: Path, suffix: str, rules: SheetRules) -> Callable[[], list[Table]]:
+def _find_archive_reader(path: Path, suffix: str) -> Callable[[], list[Table]]:
     kind = _find_archive_kind(path)
     is_named_well = suffix == kind or {suffix, kind} <= set(_OPENPYXL_SUFFIXES)
     if not kind:
@@ -136,7 +136,7 @@ def _find_archive_reader(path: Path, suffix: str, rules: SheetRules) -> Callable
         from dispatcher.loader.excel_file import open_excel
 
         return lambda: open_excel(path)
-    return _other_formats(path, rules)
+    return _other_formats(path)
 
 
 def _find_archive_kind(path: Path) -> str:
@@ -156,21 +156,21 @@ def _find_archive_kind(path: Path) -> str:
         ) from None
 
 
-def _find_old_reader(path: Path, suffix: str, rules: SheetRules) -> Callable[[], list[Table]]:
+def _find_old_reader(path: Path, suffix: str) -> Callable[[], list[Table]]:
     """Tell a protected workbook and the old .xls apart: both are OLE containers."""
     with path.open("rb") as file:
         content = file.read(1 << 20)
     if "EncryptedPackage".encode("utf-16-le") in content:
-        raise SheetError(f"{path.name}: is protected by a password; save it without one and try again")
+        raise SheetError(f"{path.name}: {PROTECTED}")
     if suffix != ".xls":
         raise SheetError(f"{path.name}: is an old Excel file (.xls); open it in Excel and save it as .xlsx")
-    return _other_formats(path, rules)
+    return _other_formats(path)
 
 
-def _other_formats(path: Path, rules: SheetRules) -> Callable[[], list[Table]]:
+def _other_formats(path: Path) -> Callable[[], list[Table]]:
     from dispatcher.loader.other_formats import open_other
 
-    return lambda: open_other(path, rules)
+    return lambda: open_other(path)
 
 
 def _choose_delimiter(path: Path, tables: list[Table], rules: SheetRules, wanted: Mapping[str, str]) -> OpenedSheet:

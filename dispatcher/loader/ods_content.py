@@ -1,19 +1,24 @@
 """Looks through the content of an .ods file, before calamine unfolds it: for hidden rows, errors and its size."""
 
 import zipfile
+from pathlib import Path
 from typing import IO
 from xml.parsers import expat
 
 from defusedxml import DefusedXmlException  # type: ignore[import-untyped]  # ships no types
 
-from dispatcher.loader.archive import ExcessError
-from dispatcher.loader.rows import MAX_CELLS, column_letters
+from dispatcher.errors import SheetError
+from dispatcher.loader.archive import PROTECTED, ExcessError, check_archive
+from dispatcher.loader.rows import MAX_CELLS
+from dispatcher.loader.unseen import Unseen
 
-_PART = "content.xml"
+_PART, _MANIFEST = "content.xml", "META-INF/manifest.xml"
+_ENCRYPTED = b"encryption-data"  # an element of the manifest, see ODF 1.3, part 2
 _ERROR_NAMES = frozenset({"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!"})
 _ERROR_CODE = "Err:"
 _LONGEST_ERROR = 10
 _MAX_LETTERS = 50 * 1000**2
+_TOO_MANY_CELLS = f"its rows and columns repeat to more than {MAX_CELLS:,} cells"
 _CELLS = ("table:table-cell", "table:covered-table-cell")
 
 
@@ -23,19 +28,17 @@ class OdsContent:
     The names of elements are compared with the prefixes that every writer uses, as calamine does.
 
     Attributes:
-        hides_rows: whether some row that is not empty is hidden, by hand, by a filter or with its group.
-        error_cell: the first cell that shows an error, such as ``C7 of sheet "October"``; empty for none.
+        sheets: what calamine does not tell about each sheet, in their order; rows that are empty hide nothing.
     """
 
     def __init__(self) -> None:
-        self.hides_rows = False
-        self.error_cell = ""
-        self._sheet = ""
+        self.sheets: list[Unseen] = []
         self._groups: list[bool] = []
         self._notes = 0
         self._row_count, self._last_row, self._width = 0, 0, 0
         self._row_repeats, self._row_is_hidden = 1, False
         self._row_width, self._position, self._cell_repeats = 0, 0, 1
+        self._row_errors: dict[int, str] = {}
         self._text: str | None = None
         self._cell_count, self._text_length = 0, 0
 
@@ -62,9 +65,9 @@ class OdsContent:
         elif name == "table:table-row":
             self._row_repeats = int(attributes.get("table:number-rows-repeated", 1))
             self._row_is_hidden = any(self._groups) or attributes.get("table:visibility") in ("collapse", "filter")
-            self._row_width, self._position = 0, 0
+            self._row_width, self._position, self._row_errors = 0, 0, {}
         elif name == "table:table":
-            self._sheet = attributes.get("table:name", "")
+            self.sheets.append(Unseen())
             self._row_count, self._last_row, self._width = 0, 0, 0
         elif name == "table:table-row-group":
             self._groups.append(attributes.get("table:display") == "false")
@@ -78,12 +81,14 @@ class OdsContent:
             self._row_width = self._position
             self._count_text(len(attributes.get("office:string-value", "")))
         if attributes.get("calcext:value-type") == "error" or "table:error" in attributes:
-            self._keep_error()
+            self._keep_error("#?")
 
-    def _keep_error(self) -> None:
-        if not self.error_cell:
-            letters = column_letters(self._position - self._cell_repeats)
-            self.error_cell = f'{letters}{self._row_count + 1} of sheet "{self._sheet}"'
+    def _keep_error(self, name: str) -> None:
+        """Note an error for all cells that repeat the present one; its text comes later than that it is one."""
+        self._row_width = self._position
+        if self._position > MAX_CELLS:
+            raise ExcessError(_TOO_MANY_CELLS)
+        self._row_errors |= dict.fromkeys(range(self._position - self._cell_repeats, self._position), name)
 
     def _add_text(self, text: str) -> None:
         if self._text is not None:
@@ -99,7 +104,7 @@ class OdsContent:
     def _end(self, name: str) -> None:
         if name == "text:p" and self._text is not None:
             if self._text in _ERROR_NAMES or self._text.startswith(_ERROR_CODE):
-                self._keep_error()
+                self._keep_error(self._text)
             self._text = None
         elif name == "table:table-row":
             self._end_row()
@@ -114,20 +119,34 @@ class OdsContent:
         self._row_count += self._row_repeats
         if not self._row_width:
             return
-        self.hides_rows = self.hides_rows or self._row_is_hidden
-        self._last_row = self._row_count
+        first, self._last_row = self._row_count - self._row_repeats + 1, self._row_count
         self._width = max(self._width, self._row_width)
         if self._cell_count + self._last_row * self._width > MAX_CELLS:
-            raise ExcessError(f"its rows and columns repeat to more than {MAX_CELLS:,} cells")
+            raise ExcessError(_TOO_MANY_CELLS)
+        rows = range(first, self._last_row + 1)
+        if self._row_is_hidden:
+            self.sheets[-1].hidden.update(rows)
+        if self._row_errors:
+            self.sheets[-1].errors.update(dict.fromkeys(rows, self._row_errors))
 
 
 def _refuse_document_type(*_: object) -> None:
     raise DefusedXmlException(_PART)
 
 
-def scan_content(archive: zipfile.ZipFile) -> OdsContent:
-    """Return what the content of an .ods file holds, see :class:`OdsContent` also for what it raises."""
+def look_through_ods(path: Path) -> list[Unseen]:
+    """Return what calamine does not tell about the sheets, in the workbook's order.
+
+    Raises:
+        SheetError: the file is protected by a password, or see ``check_archive``.
+        ExcessError: the rows and cells repeat to more than a sheet of recipients can hold.
+        Exception: one of ``UNREADABLE``, the file is damaged or its XML has a document type.
+    """
+    check_archive(path)
     content = OdsContent()
-    with archive.open(_PART) as source:
-        content.parse(source)
-    return content
+    with zipfile.ZipFile(path) as archive:
+        if _MANIFEST in archive.namelist() and _ENCRYPTED in archive.read(_MANIFEST):
+            raise SheetError(f"{path.name}: {PROTECTED}")
+        with archive.open(_PART) as source:
+            content.parse(source)
+    return content.sheets

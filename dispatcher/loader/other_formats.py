@@ -1,27 +1,27 @@
 """Reads .xls, .ods and .xlsb through python-calamine, which says less about cells than openpyxl does.
 
-It gives an error such as ``#N/A`` as an empty cell or 0, so a file with one is refused. It does not tell hidden
-rows, so a sheet in which rows are hidden, or may be, is read only when the campaign includes them. And it keeps
-a whole sheet at once, with every empty or repeated cell.
+It gives an error such as ``#N/A`` as an empty cell or 0, and tells no hidden rows. Both would send what nobody
+wants sent, so the file is looked through for them first (``unseen``). And it keeps a whole sheet at once, with
+every empty or repeated cell, so the same look bounds its size.
 """
 
 import re
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from python_calamine import CalamineWorkbook, SheetVisibleEnum
+from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
-from dispatcher.errors import SheetError
-from dispatcher.loader.archive import UNREADABLE, check_archive, explain_unreadable
-from dispatcher.loader.binary_cells import find_error, read_xls_cells, read_xlsb_cells
-from dispatcher.loader.excel_cells import CellText, read_bool, read_moment, read_number_cell, read_text
-from dispatcher.loader.ods_content import scan_content
-from dispatcher.loader.rows import Row, Table
-from dispatcher.models import Notice, SheetRules
+from dispatcher.loader.archive import UNREADABLE, explain_unreadable
+from dispatcher.loader.excel_cells import CellText, read_bool, read_error, read_moment, read_number_cell, read_text
+from dispatcher.loader.ods_content import look_through_ods
+from dispatcher.loader.rows import Row, SheetScan, Table
+from dispatcher.loader.unseen import Unseen
+from dispatcher.loader.xls_records import look_through_xls
+from dispatcher.loader.xlsb_records import look_through_xlsb
+from dispatcher.models import Notice
 
 Result = TypeVar("Result")
 
@@ -30,51 +30,30 @@ _FORMATS_ARE_UNKNOWN = Notice(
     "how numbers are shown (percent, money, zeros in front) cannot be read from this format, so the bare numbers"
     " are what will be sent; an .xlsx has more"
 )
+_LOOK_THROUGH = {".xls": look_through_xls, ".xlsb": look_through_xlsb, ".ods": look_through_ods}
+_NO_ERRORS: Mapping[int, str] = {}
 
 
-def open_other(path: Path, rules: SheetRules) -> list[Table]:
+def open_other(path: Path) -> list[Table]:
     """Return a table for every sheet, in the workbook's order.
 
     Raises:
-        SheetError: the file cannot be read, shows an error somewhere, or may hide rows and the campaign does
-            not include them.
+        SheetError: the file cannot be read.
     """
-    error_cell, hidden = _guard(path, partial(_look_through, path))
-    if error_cell:
-        raise SheetError(
-            f"{path.name}: the cell {error_cell} shows an error such as #N/A, and errors are read only from .xlsx;"
-            " correct the cell, or save the file as .xlsx"
-        )
-    if hidden and rules.hidden_rows != "include":
-        raise SheetError(
-            f"{path.name}: {hidden}; save the file as .xlsx, or send to every row with"
-            ' [sheet] hidden_rows = "include" in the campaign file'
-        )
+    unseen = _guard(path, partial(_LOOK_THROUGH[path.suffix.lower()], path))
     workbook = _guard(path, partial(CalamineWorkbook.from_path, str(path)))
+    pairs = _guard(path, lambda: list(zip(workbook.sheets_metadata, unseen, strict=True)))
     return [
         Table(
             sheet.name,
-            partial(_read_rows, path, workbook, sheet.name),
+            partial(_read_rows, path, workbook, sheet.name, found),
             is_visible=sheet.visible == SheetVisibleEnum.Visible,
+            scan=partial(SheetScan, may_hide_rows=bool(found.hidden)),
             notices=(_FORMATS_ARE_UNKNOWN,),
         )
-        for sheet in workbook.sheets_metadata
+        for sheet, found in pairs
+        if sheet.typ == SheetTypeEnum.WorkSheet
     ]
-
-
-def _look_through(path: Path) -> tuple[str, str]:
-    """Return the first cell with an error, and why a decision on hidden rows is needed; either may be empty."""
-    kind = path.suffix.lower()
-    unknown = f"whether rows are hidden by a filter cannot be read from {kind}"
-    if kind == ".xls":
-        return find_error(read_xls_cells(path)), unknown
-    check_archive(path)
-    with zipfile.ZipFile(path) as archive:
-        if kind == ".xlsb":
-            return find_error(read_xlsb_cells(archive)), unknown
-        content = scan_content(archive)
-    hidden = "rows are hidden by a filter or by hand, and which ones is read only from .xlsx"
-    return content.error_cell, hidden if content.hides_rows else ""
 
 
 def _guard(path: Path, work: Callable[[], Result]) -> Result:
@@ -89,13 +68,27 @@ def _guard(path: Path, work: Callable[[], Result]) -> Result:
         raise
 
 
-def _read_rows(path: Path, workbook: CalamineWorkbook, name: str) -> Iterator[Row]:
+def _read_rows(path: Path, workbook: CalamineWorkbook, name: str, unseen: Unseen) -> Iterator[Row]:
     sheet = _guard(path, partial(workbook.get_sheet_by_name, name))
+    number = 0
+    for number, cells in enumerate(_read_cells(sheet), start=1):
+        yield _make_row(number, cells, unseen)
+    for last in sorted(row for row in unseen.errors if row > number):  # nothing but errors, so calamine left it out
+        yield _make_row(last, [], unseen)
+
+
+def _read_cells(sheet: CalamineSheet) -> Iterator[list[CellText]]:
     left = sheet.start[1] if sheet.start else 0
-    for number, values in enumerate(sheet.iter_rows(), start=1):
-        cells = [_EMPTY] * left + [_read_cell(value) for value in values]
-        faults = {position: cell.fault for position, cell in enumerate(cells) if cell.fault}
-        yield Row(number, [cell.text for cell in cells], faults)
+    for values in sheet.iter_rows():
+        yield [_EMPTY] * left + [_read_cell(value) for value in values]
+
+
+def _make_row(number: int, cells: list[CellText], unseen: Unseen) -> Row:
+    for position, error in unseen.errors.get(number, _NO_ERRORS).items():
+        cells.extend([_EMPTY] * (position + 1 - len(cells)))
+        cells[position] = read_error(error)
+    faults = {position: cell.fault for position, cell in enumerate(cells) if cell.fault}
+    return Row(number, [cell.text for cell in cells], faults, hidden=number in unseen.hidden)
 
 
 _EMPTY = CellText("")
