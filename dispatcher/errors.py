@@ -45,7 +45,8 @@ class CampaignError(DispatcherError):
     def __init__(self, path: str, problems: list[str]) -> None:
         self.path = path
         self.problems = problems
-        super().__init__("\n".join([f"{path}: {len(problems)} problem(s)", *(f"  {line}" for line in problems)]))
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        super().__init__("\n".join([f"{path}: {count}", *(f"  {line}" for line in problems)]))
 
 
 class SheetError(DispatcherError):
@@ -63,8 +64,9 @@ class HiddenRowsError(SheetError):
     def __init__(self, file_name: str, row_numbers: list[int]) -> None:
         self.row_numbers = row_numbers
         shown = ", ".join(map(str, row_numbers[:5])) + (", ..." if len(row_numbers) > 5 else "")
+        hidden = "1 row is" if len(row_numbers) == 1 else f"{len(row_numbers):,} rows are"
         super().__init__(
-            f"{file_name}: {len(row_numbers):,} row(s) are hidden by a filter or by hand ({shown})."
+            f"{file_name}: {hidden} hidden by a filter or by hand ({shown})."
             ' Show them in Excel, or decide in the campaign file: [sheet] hidden_rows = "skip" leaves them'
             ' out, "include" sends to them too'
         )

@@ -376,6 +376,11 @@ def format_duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def format_count(count: int, noun: str) -> str:
+    """Return a count as people read it: ``1 row``, ``1,200 rows``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def state_after(outcome: Outcome) -> State:
     """Return where a row stands after an attempt.
 

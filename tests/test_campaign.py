@@ -404,9 +404,7 @@ def test_error_shows_file_and_count_and_ends_with_the_exit_code_for_usage(tmp_pa
     with pytest.raises(CampaignError) as caught:
         load(tmp_path, agent__region='"uk"')
 
-    assert str(caught.value) == (
-        f'{tmp_path / "campaign.toml"}: 1 problem(s)\n  agent.region = "uk": {CHOICE}; {REGION}'
-    )
+    assert str(caught.value) == (f'{tmp_path / "campaign.toml"}: 1 problem\n  agent.region = "uk": {CHOICE}; {REGION}')
     assert caught.value.exit_code == ExitCode.USAGE
 
 

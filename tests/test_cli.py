@@ -212,7 +212,7 @@ def test_an_error_in_json_is_one_object(desk: Desk) -> None:
         "v": 1,
         "type": "error",
         "exit_code": 2,
-        "message": f"{desk.folder / 'nowhere.toml'}: 1 problem(s)\n  cannot be read: No such file or directory",
+        "message": f"{desk.folder / 'nowhere.toml'}: 1 problem\n  cannot be read: No such file or directory",
     }
 
 
@@ -449,20 +449,20 @@ def plan(due: int, *, campaign: str = "a", scope: str = "a1", limit: int = 1, wa
 @pytest.mark.parametrize(
     ("plans", "people_max", "question"),
     [
-        ([plan(60)], None, "Send 60 WhatsApp session(s) by agent a1 at 1/s, about 1 min?"),
-        ([plan(60), plan(60)], None, "Send 120 WhatsApp session(s) by agent a1 at 1/s, about 2 min?"),
+        ([plan(60)], None, "Send 60 WhatsApp sessions by agent a1 at 1/s, about 1 min?"),
+        ([plan(60), plan(60)], None, "Send 120 WhatsApp sessions by agent a1 at 1/s, about 2 min?"),
         (
             [plan(60), plan(500, scope="a2", limit=5)],
             None,
-            "Send 560 WhatsApp session(s) by agent a1 at 1/s, a2 at 5/s, about 1 min 40 s?",
+            "Send 560 WhatsApp sessions by agent a1 at 1/s, a2 at 5/s, about 1 min 40 s?",
         ),
-        ([plan(10), plan(10)], 10, "Send 10 WhatsApp session(s) by agent a1 at 1/s, about 10 s?"),
-        ([plan(3), plan(0, scope="a2")], 10, "Send 3 WhatsApp session(s) by agent a1 at 1/s, about 3 s?"),
-        ([plan(20, warm_up_left_s=300)], None, "Send 20 WhatsApp session(s) by agent a1 at 1/s, about 5 min 20 s?"),
+        ([plan(10), plan(10)], 10, "Send 10 WhatsApp sessions by agent a1 at 1/s, about 10 s?"),
+        ([plan(3), plan(0, scope="a2")], 10, "Send 3 WhatsApp sessions by agent a1 at 1/s, about 3 s?"),
+        ([plan(20, warm_up_left_s=300)], None, "Send 20 WhatsApp sessions by agent a1 at 1/s, about 5 min 20 s?"),
         (
             [plan(20), plan(0, scope="a2", warm_up_left_s=300)],
             None,
-            "Send 20 WhatsApp session(s) by agent a1 at 1/s, about 20 s?",
+            "Send 20 WhatsApp sessions by agent a1 at 1/s, about 20 s?",
         ),
     ],
     ids=["one", "one after the other", "side by side", "at most", "fewer", "warm-up", "warm-up of nobody"],

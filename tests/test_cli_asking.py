@@ -102,7 +102,7 @@ def test_the_question_stands_still_and_no_means_no(desk: Desk) -> None:
     with Loopback() as server:
         desk.write_campaign(server.endpoint)
         with terminal("send", desk.campaign) as screen:
-            screen.read_until("Send 3 WhatsApp session(s)")
+            screen.read_until("Send 3 WhatsApp sessions")
             screen.read_until("[y/N]: ")
             asked = len(screen.raw)
             assert screen.raw.count("\x1b[?25l") == screen.raw.count("\x1b[?25h"), "the cursor is hidden"

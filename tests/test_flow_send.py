@@ -377,7 +377,7 @@ def test_a_killed_run_leaves_doubt_and_never_a_second_message(desk: Desk) -> Non
         assert ran.code == 6
         assert desk.states() == {2: "in_doubt"}
         assert len(server.received) == 1
-    assert "1 row(s) it was sending are now in doubt" in ran.err
+    assert "in doubt now: 1 row it was sending" in ran.err
 
 
 @pytest.mark.usefixtures("fast")

@@ -368,7 +368,7 @@ def test_hidden_rows_stop_everything_until_somebody_decides(tmp_path: Path) -> N
 
     assert caught.value.row_numbers == [3, 4]
     assert str(caught.value) == (
-        "recipients.xlsx: 2 row(s) are hidden by a filter or by hand (3, 4). Show them in Excel, or decide in"
+        "recipients.xlsx: 2 rows are hidden by a filter or by hand (3, 4). Show them in Excel, or decide in"
         ' the campaign file: [sheet] hidden_rows = "skip" leaves them out, "include" sends to them too'
     )
 

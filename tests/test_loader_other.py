@@ -75,7 +75,7 @@ def read_refusals(path: Path, rules: SheetRules = INCLUDE) -> list[str]:
 
 
 NOT_AVAILABLE = "row 3, name: the cell shows the error #N/A: correct its formula or type the value"
-HIDDEN = "row(s) are hidden by a filter or by hand"
+HIDDEN = "1 row is hidden by a filter or by hand"
 LEFT_OUT = "row 3, -: hidden by a filter in Excel or by hand"
 
 

@@ -74,7 +74,7 @@ def test_a_value_corrected(scene: Scene) -> None:
 
     (body,) = scene.arrivals("A-4")
     assert body["components"][0]["parameters"][0]["text"] == "Zoe"
-    assert "1 row(s) changed after they were sent; not sent again" in scene.lives[-1].err
+    assert "1 row changed after sending; not sent again" in scene.lives[-1].err
     assert scene.judge(code).accepted == 6
 
 

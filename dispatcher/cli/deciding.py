@@ -20,7 +20,7 @@ from dispatcher.cli.options import (
 )
 from dispatcher.cli.settings import Settings, shared_options
 from dispatcher.errors import ExitCode, UsageError
-from dispatcher.models import State
+from dispatcher.models import State, format_count
 
 _SCOPE = re.compile("[0-9a-f]{24}|api_key:[0-9a-f]{16}")
 
@@ -56,7 +56,7 @@ def resolve(
     if settings.json:
         print_json(in_doubt=[_doubt_as_json(doubt) for doubt in doubts], decision=decision, moved=moved)
     elif moved:
-        click.echo(f"{words.rows(moved)} moved to {decision}")
+        click.echo(f"{format_count(moved, 'row')} moved to {decision}")
     return ExitCode.OK
 
 
@@ -145,5 +145,5 @@ def purge(settings: Settings, campaign_path: Path, older_than: float, sandbox: b
     if settings.json:
         print_json(purged=count)
     elif not settings.quiet:
-        click.echo(f"{words.rows(count)} purged: numbers and values are gone, what became of them is kept")
+        click.echo(f"{format_count(count, 'row')} purged: numbers and values are gone, what became of them is kept")
     return ExitCode.OK

@@ -10,7 +10,7 @@ import click
 from dispatcher.cli.bars import Bars
 from dispatcher.cli.settings import Settings
 from dispatcher.cli.words import describe_plan, describe_summary, printable, suggest_command
-from dispatcher.models import State
+from dispatcher.models import State, format_count
 from dispatcher.pipeline import Event, Loaded, Loading, Plan, RowDone, SendOrder, Summary, WarmUp, Warned
 
 _LOG_EVERY_S = 60
@@ -159,7 +159,7 @@ class TextView:
         if self._settings.verbose and event.is_unchanged:
             self._say(f"{event.campaign}: sheet and campaign file are unchanged")
         if event.withdrawn:
-            self._say(f"{event.campaign}: {event.withdrawn} waiting row(s) are gone from the sheet: withdrawn")
+            self._say(f"{event.campaign}: {format_count(event.withdrawn, 'row')} waited and left the sheet: withdrawn")
 
     def _tell_warm_up(self, agent: str, left_s: float) -> None:
         text = f"agent {agent}: warming up, sending starts in {left_s:.0f} s"

@@ -19,7 +19,7 @@ from dispatcher.cli.options import (
 )
 from dispatcher.cli.settings import Settings, shared_options
 from dispatcher.errors import ExitCode, LedgerError, UsageError
-from dispatcher.models import Notice, Problem, Refusal, State
+from dispatcher.models import Notice, Problem, Refusal, State, format_count
 
 
 @click.command()
@@ -222,5 +222,5 @@ def export(settings: Settings, campaign_path: Path, out: Path, states: tuple[str
     if settings.json:
         print_json(file=str(out), rows=count)
     elif not settings.quiet:
-        click.echo(f"{words.rows(count)} written to {out}")
+        click.echo(f"{format_count(count, 'row')} written to {out}")
     return ExitCode.OK

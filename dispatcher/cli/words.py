@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dispatcher.errors import ExitCode
 from dispatcher.ledger import AgentRecord, CampaignRecord, Change, Doubt, RowRecord
-from dispatcher.models import Notice, Problem, Refusal, State, format_duration, mask_digits
+from dispatcher.models import Notice, Problem, Refusal, State, format_count, format_duration, mask_digits
 
 if TYPE_CHECKING:  # the pipeline is heavy, and `status` does not need it
     from dispatcher.pipeline import CheckReport, Findings, Plan, Summary
@@ -40,11 +40,6 @@ def local_time(moment: str | None) -> str:
     return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else "-"
 
 
-def rows(count: int) -> str:
-    """Return ``1 row`` or ``7 rows``."""
-    return f"{count:,} row{'' if count == 1 else 's'}"
-
-
 def describe_problem(problem: Refusal | Notice) -> str:
     """Return one line: where, what is there, what to do; then what else is wrong in the row."""
     place = f"row {problem.row_number}" if problem.row_number else "file"
@@ -62,7 +57,7 @@ def _describe_cell(problem: Refusal | Notice | Problem) -> str:
 def describe_check(report: "CheckReport") -> Iterator[str]:
     """Yield what would happen to every row of a sheet."""
     sheet = f', sheet "{report.sheet_name}"' if report.sheet_name else ""
-    yield printable(f"{report.campaign.name}: {report.path.name}{sheet}, {rows(report.rows)}")
+    yield printable(f"{report.campaign.name}: {report.path.name}{sheet}, {format_count(report.rows, 'row')}")
     duration = format_duration(report.seconds_at_limit)
     yield f"  {report.ready:>7,} ready to send, {duration} at {report.campaign.agent.limit} a second"
     yield from (f"  {report.states[state]:>7,} {said}" for state, said in _NOT_READY.items() if report.states[state])
@@ -93,7 +88,8 @@ def _describe_findings(title: str, findings: "Findings") -> Iterator[str]:
 def describe_dry_run(report: "CheckReport", due: int) -> str:
     """Return what `send` would do about the rows that are ready; ``due`` of them."""
     limit = report.campaign.agent.limit
-    return f"would send {rows(due)}, about {format_duration(due / limit)} at {limit} a second; nothing was sent"
+    duration = format_duration(due / limit)
+    return f"would send {format_count(due, 'row')}, about {duration} at {limit} a second; nothing was sent"
 
 
 def describe_plan(plan: "Plan") -> str:
@@ -103,7 +99,7 @@ def describe_plan(plan: "Plan") -> str:
     duration = format_duration(plan.seconds_at_limit + plan.warm_up_left_s)
     warm_up = f" with {format_duration(plan.warm_up_left_s)} of warm-up" if plan.warm_up_left_s else ""
     pace = f"agent {plan.agent_id}, {plan.limit} a second"
-    return f"{plan.campaign}: {rows(plan.due)} due, {pace}, about {duration}{warm_up}"
+    return f"{plan.campaign}: {format_count(plan.due, 'row')} due, {pace}, about {duration}{warm_up}"
 
 
 def ask_to_send(plans: "Sequence[Plan]", people_max: int | None) -> str:
@@ -118,7 +114,7 @@ def ask_to_send(plans: "Sequence[Plan]", people_max: int | None) -> str:
     due = [plan for plan in plans if plan.due]
     seconds = max(min(due_of[plan.scope], people) / plan.limit + plan.warm_up_left_s for plan in due)
     agents = ", ".join(dict.fromkeys(f"{plan.agent_id} at {plan.limit}/s" for plan in due))
-    return f"Send {people:,} WhatsApp session(s) by agent {agents}, about {format_duration(seconds)}?"
+    return f"Send {format_count(people, 'WhatsApp session')} by agent {agents}, about {format_duration(seconds)}?"
 
 
 def describe_summary(summary: "Summary") -> str:
@@ -156,7 +152,7 @@ def describe_status(
     agent: AgentRecord | None,
 ) -> Iterator[str]:
     """Yield where a campaign stands and what to do next."""
-    yield f"{campaign.name}: {rows(sum(states.values()))}, loaded {local_time(campaign.loaded_at)}"
+    yield f"{campaign.name}: {format_count(sum(states.values()), 'row')}, loaded {local_time(campaign.loaded_at)}"
     yield from _describe_states(states)
     if agent is not None and (left_s := warm_up_left(agent)) > 0:
         yield f"  agent {agent.scope} is warming up: sending can begin in {format_duration(left_s)}"
@@ -257,7 +253,7 @@ def describe_doubts(campaign: str, doubts: Sequence[Doubt]) -> Iterator[str]:
     if not doubts:
         yield f"{campaign}: no row is in doubt"
         return
-    yield f"{campaign}: {rows(len(doubts))} in doubt: a message may or may not have been sent"
+    yield f"{campaign}: {format_count(len(doubts), 'row')} in doubt: a message may or may not have been sent"
     for doubt in doubts:
         number = mask_digits(doubt.to)
         yield printable(f"  {local_time(doubt.attempted_at)}  row {doubt.row_number:<6} {number:<16} {doubt.reason}")

@@ -9,7 +9,7 @@ from dataclasses import replace
 from dispatcher import ledger
 from dispatcher.errors import ExitCode, InterruptedRunError, LedgerError, SheetError
 from dispatcher.limiter import warm_up_left_s
-from dispatcher.models import Agent, Campaign, State
+from dispatcher.models import Agent, Campaign, State, format_count
 from dispatcher.pipeline.account import Account
 from dispatcher.pipeline.agent import AgentRun
 from dispatcher.pipeline.commits import written
@@ -82,7 +82,9 @@ class _Run:
         try:
             self._swept = await written(self._writer.call(ledger.sweep_dead_run))
             if self._swept:
-                self._on_event(Warned(f"an earlier run died: {self._swept} row(s) it was sending are now in doubt"))
+                self._on_event(
+                    Warned(f"an earlier run died; in doubt now: {format_count(self._swept, 'row')} it was sending")
+                )
             loaded = [campaign for campaign in self._order.campaigns if await self._load(campaign)]
             await self._make_due(loaded)
             plans = [await self._plan(campaign) for campaign in loaded]
@@ -139,7 +141,9 @@ class _Run:
             )
         )
         if late := changes[ledger.Change.CHANGED_AFTER_SENDING]:
-            self._on_event(Warned(f"{campaign.name}: {late} row(s) changed after they were sent; not sent again"))
+            self._on_event(
+                Warned(f"{campaign.name}: {format_count(late, 'row')} changed after sending; not sent again")
+            )
 
     async def _make_due(self, campaigns: Sequence[Campaign]) -> None:
         for campaign in campaigns:
