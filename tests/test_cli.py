@@ -8,9 +8,11 @@ import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import click
 import pytest
 
 from dispatcher.cli.live import TextView
+from dispatcher.cli.options import JsonList, print_json
 from dispatcher.cli.settings import Settings
 from dispatcher.cli.words import ask_to_send, describe_agent, describe_plan
 from dispatcher.ledger import AgentRecord, Writer
@@ -126,15 +128,37 @@ def test_check_says_which_sheet_of_a_workbook_it_read(desk: Desk) -> None:
     assert sheets == ["Sheet", None]
 
 
-def test_check_keeps_no_cells_of_refused_rows(tmp_path: Path) -> None:
-    """A large sheet with the wrong column must not fill the memory: counts, and the first few problems."""
+def test_check_keeps_the_first_problems_only(tmp_path: Path) -> None:
+    """A large sheet with the wrong column must not fill the memory; whoever wants all is told each as it comes."""
     campaign = make_campaign(write_csv(tmp_path, "phone,name\n" + "letters,Zoe\n" * 50))
+    told: list[tuple[str, int | None]] = []
 
-    report = check_sheet(campaign, campaign.recipients_path, ledger_path=tmp_path / "none.db", today=TODAY, kept_max=3)
+    report = check_sheet(
+        campaign,
+        campaign.recipients_path,
+        ledger_path=None,
+        today=TODAY,
+        kept_max=3,
+        on_found=lambda kind, problem: told.append((kind, problem.row_number)),
+    )
 
     assert (report.rows, report.refused.count) == (50, 50)
     assert [(kept.row_number, kept.value) for kept in report.refused.kept] == [(row, "letters") for row in (2, 3, 4)]
-    assert not any(getattr(kept, "values", ()) for kept in report.refused.kept)
+    assert told == [("refused", row) for row in range(2, 52)]
+
+
+def test_a_list_longer_than_memory_is_printed_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    """It goes through a file on the disk and comes out as one JSON object."""
+    with click.Context(click.Command("check")):
+        found = JsonList()
+        for number in range(3):
+            found.append({"value": "\u00e9" * 2_000_000, "row": number})
+
+        print_json(before=1, found=found, after=[])
+
+    printed = json.loads(capsys.readouterr().out)
+    assert list(printed) == ["v", "before", "found", "after"]
+    assert [(len(item["value"]), item["row"]) for item in printed["found"]] == [(2_000_000, row) for row in range(3)]
 
 
 def test_show_tells_the_story_by_row_and_by_number(desk: Desk) -> None:

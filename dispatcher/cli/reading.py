@@ -10,6 +10,7 @@ from dispatcher.campaign import load_campaign
 from dispatcher.cli import words
 from dispatcher.cli.options import (
     FILE,
+    JsonList,
     campaign_argument,
     local_date,
     print_json,
@@ -39,14 +40,16 @@ def check(
     campaign = load_campaign(campaign_path)
     ledger_path = settings.ledger_path([campaign], sandbox=sandbox)
     path = file or campaign.recipients_path
+    found = {kind: JsonList() for kind in ("refused", "skipped", "warnings")}
     with reading_progress(is_silent=settings.quiet or settings.json) as on_rows:
         report = check_sheet(
             campaign,
             path,
             ledger_path=ledger_path,
             today=local_date(),
-            kept_max=None if settings.json else words.PROBLEMS_SHOWN,
+            kept_max=words.PROBLEMS_SHOWN,
             problems_path=out,
+            on_found=lambda kind, problem: found[kind].append(_problem(problem)) if settings.json else None,
             on_rows=on_rows,
         )
     if settings.json:
@@ -56,9 +59,7 @@ def check(
             sheet=report.sheet_name,
             rows=report.rows,
             ready=report.ready,
-            refused=[_problem(refusal) for refusal in report.refused.kept],
-            skipped=[_problem(refusal) for refusal in report.skipped.kept],
-            warnings=[_problem(notice) for notice in report.notices.kept],
+            **found,
             changes={**report.changes, State.WITHDRAWN: report.withdrawn},
             seconds_at_limit=report.seconds_at_limit,
         )
@@ -92,7 +93,7 @@ def preview(settings: Settings, campaign_path: Path, file: Path | None, row_numb
     from dispatcher.pipeline import preview_requests
 
     campaign = load_campaign(campaign_path)
-    requests, refusals = [], 0
+    requests, refusals = JsonList(), 0
     path = file or campaign.recipients_path
     for row, body in preview_requests(campaign, path, today=local_date(), row_number=row_number):
         if body is None:

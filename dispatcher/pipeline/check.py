@@ -3,8 +3,9 @@
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,20 +33,19 @@ _STATE_AFTER_LOAD = {
 
 @dataclass(slots=True)
 class Findings:
-    """Problems of one kind: how many there are, and the first ``kept_max`` of them (None: all).
+    """Problems of one kind: how many there are, and the first ``kept_max`` of them; ``tell`` is told each."""
 
-    They are kept without the row's other cells, or a large sheet in the wrong format would fill the memory.
-    """
-
-    kept_max: int | None
+    kept_max: int
+    tell: Callable[[Refusal | Notice], None]
     count: int = 0
     kept: list[Refusal | Notice] = field(default_factory=list)
 
     def add(self, problem: Refusal | Notice) -> None:
         """Count a problem, and keep it if it is one of the first."""
         self.count += 1
-        if self.kept_max is None or self.count <= self.kept_max:
-            self.kept.append(replace(problem, values={}, notices=()) if isinstance(problem, Refusal) else problem)
+        if self.count <= self.kept_max:
+            self.kept.append(problem)
+        self.tell(problem)
 
 
 @dataclass(slots=True)
@@ -102,8 +102,9 @@ def check_sheet(
     *,
     ledger_path: Path | None,
     today: date,
-    kept_max: int | None = None,
+    kept_max: int,
     problems_path: Path | None = None,
+    on_found: Callable[[str, Refusal | Notice], None] = lambda kind, problem: None,
     on_rows: Callable[[int], None] = lambda count: None,
 ) -> CheckReport:
     """Read the whole sheet and compare it with the ledger; nothing is sent, and the ledger is not written to.
@@ -113,8 +114,9 @@ def check_sheet(
         path: the sheet.
         ledger_path: where the ledger is, if there is one yet; None to compare with nothing.
         today: what ``{today}`` stands for.
-        kept_max: how many problems of each kind the report keeps; None for all.
+        kept_max: how many problems of each kind the report keeps.
         problems_path: where to write the rows that cannot be sent, with all their cells; None for nowhere.
+        on_found: told every problem and its kind, ``refused``, ``skipped`` or ``warnings``.
         on_rows: told now and then how many rows were read.
 
     Raises:
@@ -123,7 +125,9 @@ def check_sheet(
         UsageError: ``problems_path`` is a file the campaign is made of, or cannot be written.
     """
     sheet = open_sheet(campaign, path, today)
-    report = CheckReport(campaign, path, sheet.sheet_name, Findings(kept_max), Findings(kept_max), Findings(kept_max))
+    kinds = ("refused", "skipped", "warnings")
+    refused, skipped, notices = (Findings(kept_max, partial(on_found, kind)) for kind in kinds)
+    report = CheckReport(campaign, path, sheet.sheet_name, refused, skipped, notices)
     with _reading(ledger_path) as connection:
         record = ledger.find_campaign(connection, campaign.name) if connection else None
         if connection and record:
