@@ -156,7 +156,7 @@ def print_rivals(tasks: int, runs: int) -> None:
             if rates:
                 print_rates(f"{library} {importlib.metadata.version(library)}, nothing durable", rates, "")
             else:
-                print(f"| {library} | not installed | | | |")
+                print(f"| {library} | not installed, or did not start | | | |")
 
 
 def print_rates(words: str, rates: list[float], cpu_ms: str) -> None:
