@@ -771,6 +771,21 @@ def test_libreoffice_keeps_rows_hidden(tmp_path: Path, kind: str) -> None:
     assert caught.value.row_numbers == [3, 4]
 
 
+@pytest.mark.skipif(shutil.which("soffice") is None, reason="needs LibreOffice")
+@pytest.mark.parametrize("kind", ["xlsx", "xls", "ods"])
+def test_libreoffice_keeps_errors(tmp_path: Path, kind: str) -> None:
+    """A formula that failed is named in every format, and the row beside it is read."""
+    (tmp_path / "source").mkdir()
+    rows: list[list[Any]] = [["phone", "name"], [PHONE, "=1/0"], ["+12025550101", "Bob"]]
+    path = convert(write_xlsx(tmp_path / "source", rows), kind)
+
+    refused, sent = read_all(path)
+
+    assert isinstance(refused, Refusal)
+    assert refused.reason == "the cell shows the error #DIV/0!: correct its formula or type the value"
+    assert isinstance(sent, Recipient)
+
+
 def test_rows_that_are_out_of_order_are_refused(tmp_path: Path) -> None:
     """Two rows of one number would make two people one."""
     path = write_xlsx(tmp_path, [["phone", "name"], [PHONE, "Ana"], ["+12025550101", "Bob"]])
