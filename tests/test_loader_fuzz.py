@@ -2,8 +2,10 @@
 
 import io
 import zipfile
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
+from typing import IO
 
 import openpyxl
 import pytest
@@ -13,11 +15,30 @@ from hypothesis import strategies as st
 from dispatcher.errors import SheetError
 from dispatcher.models import Recipient, Refusal, SheetRules
 from tests.sheets import read_all
+from tests.test_loader_other import (
+    ANA,
+    BOB,
+    HEADER,
+    PHONE,
+    XLSB_ANA,
+    XLSB_HEADER,
+    group,
+    hide,
+    write_ods,
+    write_xls,
+    write_xlsb,
+)
 
 CSV = (
     'sep=,\n# exported\nphone,name,when\n+12025550100,"Ana ""A""\nMaria",2026-12-31\n\n'
     '12025550101,José,46359\n="+12025550102",N/A,03/12/2026\n'
 ).encode()
+
+
+def unpack(file: Path | IO[bytes]) -> dict[str, bytes]:
+    """Return the parts of an archive."""
+    with zipfile.ZipFile(file) as archive:
+        return {info.filename: archive.read(info) for info in archive.infolist()}
 
 
 def make_workbook() -> dict[str, bytes]:
@@ -37,8 +58,7 @@ def make_workbook() -> dict[str, bytes]:
     sheet.row_dimensions[3].hidden = True
     file = io.BytesIO()
     workbook.save(file)
-    with zipfile.ZipFile(file) as archive:
-        return {info.filename: archive.read(info) for info in archive.infolist()}
+    return unpack(file)
 
 
 PARTS = make_workbook()
@@ -63,10 +83,10 @@ def mutated(draw: st.DrawFn, content: bytes) -> bytes:
 
 
 @st.composite
-def mutated_workbooks(draw: st.DrawFn) -> bytes:
+def mutated_workbooks(draw: st.DrawFn, intact: Mapping[str, bytes] = PARTS) -> bytes:
     """Return a workbook with one broken part, or a broken archive."""
-    parts = dict(PARTS)
-    usual = [name for name in parts if "sheet1" in name or "workbook" in name or "styles" in name]
+    parts = dict(intact)
+    usual = [name for name in parts if any(word in name for word in ("sheet1", "workbook", "styles", "content"))]
     name = draw(st.sampled_from(usual) | st.sampled_from(sorted(parts)))
     if draw(st.integers(0, 9)) == 0:
         del parts[name]
@@ -135,7 +155,13 @@ def test_broken_workbooks_are_read_or_refused(folder: Path, content: bytes) -> N
 
 
 @FUZZ
-@given(mutated_workbooks(), st.sampled_from(["a.ods", "a.xlsb"]))
-def test_broken_other_formats_are_refused(folder: Path, content: bytes, name: str) -> None:
-    """A workbook that claims another format, or whose parts say so, gives rows or a sentence."""
-    read_whatever(folder, name, content)
+@given(st.data())
+def test_broken_other_formats_are_read_or_refused(folder: Path, data: st.DataObject) -> None:
+    """A sheet of another format with a damaged part gives rows or a sentence."""
+    ods = unpack(write_ods(folder, HEADER, ANA, group(ANA, 'table:display="false"')))
+    xlsb = unpack(write_xlsb(folder, XLSB_HEADER, XLSB_ANA))
+    xls = write_xls(folder, (PHONE, "Ana"), BOB, change=hide).read_bytes()
+    broken = {".ods": mutated_workbooks(ods), ".xlsb": mutated_workbooks(xlsb), ".xls": mutated(xls)}
+
+    ending = data.draw(st.sampled_from(sorted(broken)))
+    read_whatever(folder, f"a{ending}", data.draw(broken[ending]))

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from dispatcher.loader.archive import UNREADABLE, explain_unreadable
 from dispatcher.loader.excel_cells import CellText, read_bool, read_error, read_moment, read_number_cell, read_text
@@ -60,10 +60,10 @@ def _guard(path: Path, work: Callable[[], Result]) -> Result:
     """Return what ``work`` returns; what fails inside calamine, a panic included, is the file's fault."""
     try:
         return work()
-    except UNREADABLE as error:
+    except (*UNREADABLE, CalamineError) as error:
         raise explain_unreadable(path, error) from error
     except BaseException as error:
-        if type(error).__name__ in ("PanicException", "CalamineError"):
+        if type(error).__name__ == "PanicException":
             raise explain_unreadable(path, error) from error
         raise
 

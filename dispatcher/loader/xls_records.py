@@ -5,6 +5,7 @@ Source: Microsoft's [MS-XLS] 2.4 for the records, [MS-CFB] for the container.
 
 import struct
 from collections.abc import Iterator
+from itertools import islice, pairwise
 from pathlib import Path
 
 from dispatcher.errors import SheetError
@@ -31,19 +32,23 @@ def look_through_xls(path: Path) -> list[Unseen]:
     if path.stat().st_size > _MAX_BYTES:
         raise ExcessError(f"is larger than {_MAX_BYTES // 1000**2} MB")
     stream = _read_workbook_stream(path.read_bytes())
-    starts = []
-    for kind, content in _read_records(stream, 0):
+    starts: list[int] = []
+    for kind, content in _read_records(stream, 0, len(stream)):
         if kind == _PASSWORD:
             raise SheetError(f"{path.name}: {PROTECTED}")
         if kind == _SHEET_OF_BOOK:
             starts.append(_number_at(content, 0))
-    return gather(_read_sheet(stream, start) for start in starts)
+    if len(set(starts)) < len(starts):
+        raise ValueError("two sheets that begin at one place")
+    bounds = sorted({*starts, len(stream)})
+    ends = dict(pairwise(bounds))  # so that no byte is looked at for two sheets
+    return gather(_read_sheet(stream, start, ends[start]) for start in starts)
 
 
-def _read_records(stream: bytes, start: int) -> Iterator[tuple[int, bytes]]:
+def _read_records(stream: bytes, start: int, end: int) -> Iterator[tuple[int, bytes]]:
     """Yield the records from the beginning of a sheet, or of the workbook, to its end; not those of charts in it."""
     depth = 0
-    while start + 4 <= len(stream):
+    while start + 4 <= end:
         kind, length = struct.unpack_from("<HH", stream, start)
         depth += (kind == _BEGIN) - (kind == _END)
         if depth == 1:
@@ -53,8 +58,8 @@ def _read_records(stream: bytes, start: int) -> Iterator[tuple[int, bytes]]:
         start += 4 + length
 
 
-def _read_sheet(stream: bytes, start: int) -> Iterator[Cell | HiddenRow]:
-    for kind, content in _read_records(stream, start):
+def _read_sheet(stream: bytes, start: int, end: int) -> Iterator[Cell | HiddenRow]:
+    for kind, content in _read_records(stream, start, end):
         if kind == _ROW:
             row, height, flags = struct.unpack_from("<H4xH4xB", content)
             if flags & 0x20 or not height & 0x7FFF:
@@ -79,7 +84,8 @@ def _read_workbook_stream(content: bytes) -> bytes:
     """Return the one stream of an OLE container that holds the workbook."""
     sector_bytes = 1 << struct.unpack_from("<H", content, 30)[0]
     sectors = [content[start : start + sector_bytes] for start in range(sector_bytes, len(content), sector_bytes)]
-    table = _read_numbers(b"".join(sectors[number] for number in _find_table_sectors(content, sectors)))
+    numbers = islice(_find_table_sectors(content, sectors), len(sectors))
+    table = _read_numbers(b"".join(sectors[number] for number in numbers))
     directory = _join(sectors, table, _number_at(content, 48))
     entries = [directory[start : start + 128] for start in range(0, len(directory) - 127, 128)]
     (workbook, *_) = (entry for entry in entries if _name_entry(entry) in ("workbook", "book"))

@@ -32,7 +32,10 @@ def look_through_xlsb(path: Path) -> list[Unseen]:
     """
     check_archive(path)
     with zipfile.ZipFile(path) as archive:
-        return gather(_read_sheet(io.BytesIO(archive.read(part))) for part in _find_parts(archive))
+        parts = list(_find_parts(archive))
+        if len(set(parts)) < len(parts):
+            raise ValueError("two sheets in one part")
+        return gather(_read_sheet(io.BytesIO(archive.read(part))) for part in parts)
 
 
 def _find_parts(archive: zipfile.ZipFile) -> Iterator[str]:
