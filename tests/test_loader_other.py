@@ -385,6 +385,29 @@ def test_an_xls_with_a_password_is_refused(tmp_path: Path) -> None:
     assert read_error(path) == "recipients.xls: is protected by a password; save it without one and try again"
 
 
+def claim_rows(path: Path, count: int) -> None:
+    """Let the record that tells the extent of the second sheet claim so many rows."""
+    content = path.read_bytes()
+    place = content.rindex(struct.pack("<HHII", 0x0200, 14, 0, 2))
+    path.write_bytes(content[: place + 8] + struct.pack("<I", count) + content[place + 12 :])
+
+
+def test_an_xls_that_claims_all_rows_is_read(tmp_path: Path) -> None:
+    """Some programs claim every row there can be."""
+    path = write_xls(tmp_path, BOB)
+    claim_rows(path, 65_536)
+
+    assert [found.row_number for found in read_all(path)] == [2]
+
+
+def test_an_xls_that_claims_more_than_the_memory_holds_is_refused(tmp_path: Path) -> None:
+    """The reader underneath asks for 200 gigabytes, and its process ends at once; this one tells it."""
+    path = write_xls(tmp_path, BOB)
+    claim_rows(path, 0x64_000_000)
+
+    assert read_error(path).startswith("recipients.xls: is damaged or not a workbook")
+
+
 def test_an_xls_without_a_workbook_is_refused(tmp_path: Path) -> None:
     """A container of something else is no workbook."""
     path = write_xls(tmp_path, BOB)

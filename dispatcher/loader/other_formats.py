@@ -2,17 +2,19 @@
 
 It gives an error such as ``#N/A`` as an empty cell or 0, and tells no hidden rows. Both would send what nobody
 wants sent, so the file is looked through for them first (``unseen``). And it keeps a whole sheet at once, with
-every empty or repeated cell, so the same look bounds its size.
+every empty or repeated cell, so the same look bounds its size. A damaged file may still make it ask for more memory
+than there is, which ends its process at once; so that process is not this one.
 """
 
+import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
-
-from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from dispatcher.loader.archive import UNREADABLE, explain_unreadable
 from dispatcher.loader.excel_cells import CellText, read_bool, read_error, read_moment, read_number_cell, read_text
@@ -25,6 +27,12 @@ from dispatcher.models import Notice
 
 Result = TypeVar("Result")
 
+_CHILD = Path(__file__).with_name("calamine_child.py")
+_MOMENTS: dict[str, Callable[[str], date | time]] = {
+    "date": date.fromisoformat,
+    "datetime": datetime.fromisoformat,
+    "time": time.fromisoformat,
+}
 _ODS_DURATION = re.compile(r"PT(\d+)H(\d+)M(\d+)S")
 _FORMATS_ARE_UNKNOWN = Notice(
     "how numbers are shown (percent, money, zeros in front) cannot be read from this format, so the bare numbers"
@@ -41,46 +49,61 @@ def open_other(path: Path) -> list[Table]:
         SheetError: the file cannot be read.
     """
     unseen = _guard(path, partial(_LOOK_THROUGH[path.suffix.lower()], path))
-    workbook = _guard(path, partial(CalamineWorkbook.from_path, str(path)))
-    pairs = _guard(path, lambda: list(zip(workbook.sheets_metadata, unseen, strict=True)))
+    pairs = _guard(path, lambda: list(zip(_ask_calamine(path), unseen, strict=True)))
     return [
         Table(
-            sheet.name,
-            partial(_read_rows, path, workbook, sheet.name, found),
-            is_visible=sheet.visible == SheetVisibleEnum.Visible,
+            name,
+            partial(_read_rows, path, name, found),
+            is_visible=is_visible,
             scan=partial(SheetScan, may_hide_rows=bool(found.hidden)),
             notices=(_FORMATS_ARE_UNKNOWN,),
         )
-        for sheet, found in pairs
-        if sheet.typ == SheetTypeEnum.WorkSheet
+        for (name, is_worksheet, is_visible), found in pairs
+        if is_worksheet
     ]
 
 
 def _guard(path: Path, work: Callable[[], Result]) -> Result:
-    """Return what ``work`` returns; what fails inside calamine, a panic included, is the file's fault."""
+    """Return what ``work`` returns; what fails in it is the file's fault."""
     try:
         return work()
-    except (*UNREADABLE, CalamineError) as error:
+    except UNREADABLE as error:
         raise explain_unreadable(path, error) from error
-    except BaseException as error:
-        if type(error).__name__ == "PanicException":
-            raise explain_unreadable(path, error) from error
-        raise
 
 
-def _read_rows(path: Path, workbook: CalamineWorkbook, name: str, unseen: Unseen) -> Iterator[Row]:
-    sheet = _guard(path, partial(workbook.get_sheet_by_name, name))
-    number = 0
-    for number, cells in enumerate(_read_cells(sheet), start=1):
-        yield _make_row(number, cells, unseen)
-    for last in sorted(row for row in unseen.errors if row > number):  # nothing but errors, so calamine left it out
-        yield _make_row(last, [], unseen)
+def _ask_calamine(path: Path, *sheet: str) -> Iterator[Any]:
+    """Yield what ``calamine_child`` prints of a file or of a sheet in it.
+
+    Raises:
+        ValueError: calamine cannot read it.
+    """
+    command = [sys.executable, "-P", str(_CHILD), str(path.absolute()), *sheet]
+    with subprocess.Popen(  # noqa: S603
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # out of reach of Ctrl-C: this process decides when it ends
+    ) as child:
+        assert child.stdout is not None, "it was asked for"  # noqa: S101
+        try:
+            yield from map(json.loads, child.stdout)
+        except BaseException:  # nobody reads any further
+            child.kill()
+            raise
+    if child.returncode:
+        raise ValueError(f"calamine ended with {child.returncode}")
 
 
-def _read_cells(sheet: CalamineSheet) -> Iterator[list[CellText]]:
-    left = sheet.start[1] if sheet.start else 0
-    for values in sheet.iter_rows():
-        yield [_EMPTY] * left + [_read_cell(value) for value in values]
+def _read_rows(path: Path, name: str, unseen: Unseen) -> Iterator[Row]:
+    try:
+        number = 0
+        for number, values in enumerate(_ask_calamine(path, name), start=1):
+            yield _make_row(number, [_read_cell(value) for value in values], unseen)
+        for last in sorted(row for row in unseen.errors if row > number):  # nothing but errors, calamine left it out
+            yield _make_row(last, [], unseen)
+    except UNREADABLE as error:
+        raise explain_unreadable(path, error) from error
 
 
 def _make_row(number: int, cells: list[CellText], unseen: Unseen) -> Row:
@@ -103,6 +126,7 @@ def _read_cell(value: Any) -> CellText:
         return read_text(value) if value else _EMPTY
     if isinstance(value, bool):
         return read_bool(value)
-    if isinstance(value, datetime | date | time | timedelta):
-        return read_moment(value)
+    if isinstance(value, list):
+        kind, told = value
+        return read_moment(timedelta(seconds=told) if kind == "timedelta" else _MOMENTS[kind](told))
     return read_number_cell(value)
