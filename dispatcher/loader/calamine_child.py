@@ -15,7 +15,7 @@ from typing import Any
 from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 _LIMITS = {
-    resource.RLIMIT_AS: 2 << 30,  # bytes; a sheet of 1.5 million cells takes a tenth of it
+    resource.RLIMIT_AS: 1 << 30,  # bytes; a sheet of 1.5 million cells takes a third of it
     resource.RLIMIT_CPU: 120,  # seconds; it takes two
     resource.RLIMIT_CORE: 0,
 }
