@@ -1,5 +1,6 @@
 """The writing thread: what a future promises, group commit, and what happens when the disk refuses."""
 
+import errno
 import re
 import sqlite3
 import stat
@@ -382,6 +383,23 @@ def test_a_spill_of_another_ledger_decides_nothing(
     ledger.Writer(other).close()
 
     assert list(states(other).values()) == ["pending"]
+
+
+def test_a_mark_that_cannot_be_written_ends_the_run(sending: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is committed is told, nothing follows it, and nobody waits for ever."""
+    with ledger.Writer(sending) as writer:
+        run_id = begin_run(writer)
+
+        def refuse(*_: object) -> None:
+            raise OSError(errno.EIO, "Input/output error")
+
+        monkeypatch.setattr("dispatcher.ledger.mark.os.pwrite", refuse)
+        attempt_id = writer.intend(1, run_id).result(timeout=10)
+        failure = writer.intend(2, run_id).exception(timeout=10)
+        writer.conclude(attempt_id, 1, ACCEPTED, not_before=None).result(timeout=10)
+
+    assert str(failure) == f"{sending}.lock: cannot be written: Input/output error"
+    assert list(states(sending).values()) == ["accepted", "pending", "pending"]
 
 
 def test_a_full_spill_leaves_rows_in_doubt(sending: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 from dispatcher.ledger.queue import Conclusion
 from dispatcher.models import Outcome, Verdict
 
-SPILL_BYTES = 64 * 1024
-"""Room for more than a hundred outcomes; more are never in the air when a disk fills up."""
+SPILL_BYTES = 1 << 20
+"""Room for some 3,500 outcomes: two hundred agents seldom have more in the air when a disk fills up."""
 
 _REASON_MAX = 300
 

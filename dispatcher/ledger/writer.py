@@ -22,7 +22,7 @@ from sqlalchemy.exc import OperationalError
 
 from dispatcher.errors import LedgerError
 from dispatcher.ledger.file import open_writer, translated
-from dispatcher.ledger.mark import Mark
+from dispatcher.ledger.mark import Mark, lock_path
 from dispatcher.ledger.place import Seal
 from dispatcher.ledger.queue import (
     Conclusion,
@@ -178,9 +178,16 @@ class Writer:
                 group[0].future.set_exception(error)
             return
         if attempt_ids := [result for job, result in zip(group, results, strict=True) if isinstance(job, Intent)]:
-            self._mark.set(max(attempt_ids))
+            self._set_mark(max(attempt_ids))
         for job, result in zip(group, results, strict=True):
             job.future.set_result(result)
+
+    def _set_mark(self, attempt_id: int) -> None:
+        """Move the mark, which may lag behind what is committed; but where it cannot move no intent follows."""
+        try:
+            self._mark.set(attempt_id)
+        except OSError as error:
+            self._trouble = LedgerError(f"{lock_path(self.path)}: cannot be written: {error.strerror}")
 
     def _commit(self, connection: Connection, group: list[_Job]) -> list[Any]:
         if self._trouble and any(isinstance(job, Intent) for job in group):
