@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,25 @@ def test_retry_after_is_a_floor(desk: Desk) -> None:
     assert ran.code == 0
     assert server.received[1].at_s - server.received[0].at_s >= 30
     assert desk.attempts(2) == ["throttled", "accepted"]
+
+
+@pytest.mark.usefixtures("fast")
+@pytest.mark.parametrize("command", ["send", "retry"])
+def test_a_pause_outlives_the_row_that_was_told_it(desk: Desk, command: str) -> None:
+    """The row leaves the sheet, or is put back by hand; the agent's others still wait for the rest of the pause."""
+    desk.write_sheet(people(3))
+    pause = Answer(429, "", {"Retry-After": "100"})
+    with Loopback(lambda body, earlier: Answer() if earlier else pause, speed=SPEED) as server:
+        desk.write_campaign(server.endpoint)
+        assert desk.run("send", "--max-duration", "5s", desk.campaign).code == 10
+        told = server.received[0].to
+        if command == "send":
+            desk.write_sheet([row for row in people(3) if not row[0].endswith(told)])
+
+        assert desk.run(command, desk.campaign).code == 0
+
+    first, second, *_ = server.received
+    assert second.at_s - first.at_s > 80
 
 
 @pytest.mark.usefixtures("fast")
@@ -433,6 +453,43 @@ def test_limit_sends_to_so_many_people_only(desk: Desk) -> None:
 
     assert ran.code == 0
     assert (len(server.accepted), ran.json["states"]["pending"]) == (4, 5)
+
+
+@pytest.mark.usefixtures("fast")
+@pytest.mark.parametrize("count", [1, 2])
+def test_limit_bounds_all_agents_together(desk: Desk, count: int) -> None:
+    """Three agents that begin at the same moment share the few people they may message."""
+    desk.write_sheet(people(9))
+    with Loopback(speed=SPEED) as server:
+        desk.write_campaign(server.endpoint)
+        text = desk.campaign.read_text()
+        paths = [desk.campaign, desk.folder / "second.toml", desk.folder / "third.toml"]
+        for number, path in enumerate(paths):
+            path.write_text(text.replace("reminders", f"r{number}", 1).replace("66c0ec5d", f"66c0ec5{number}", 1))
+
+        ran = desk.run("send", "--limit", str(count), *paths)
+
+    assert (ran.code, len(server.accepted)) == (0, count)
+
+
+@pytest.mark.usefixtures("fast")
+@pytest.mark.parametrize(
+    "learnt", ["{", "[]", '{"limit": 5, "samples": 3, "least_s": null}', '{"limit": 5, "not_before": 7}']
+)
+def test_what_was_learnt_and_cannot_be_read_is_as_good_as_nothing(desk: Desk, learnt: str) -> None:
+    """Neither `send` nor `limit` stumbles over it."""
+    desk.write_sheet(people(2))
+    with Loopback(speed=SPEED) as server:
+        desk.write_campaign(server.endpoint)
+        assert desk.run("send", "--limit", "1", desk.campaign).code == 0
+        with sqlite3.connect(desk.ledger) as connection:
+            connection.execute("UPDATE agents SET learnt = ?", [learnt])
+        connection.close()
+
+        assert desk.run("limit", "--ledger", desk.ledger).code == 0
+        assert desk.run("send", desk.campaign).code == 0
+
+    assert len(server.accepted) == 2
 
 
 @pytest.mark.usefixtures("fast")

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import pytest
 
-from dispatcher.limiter import Learnt, Limiter, Signal, warm_up_left_s
+from dispatcher.limiter import Learnt, Limiter, Signal, Slot, warm_up_left_s
 
 T = TypeVar("T")
 
@@ -155,6 +155,48 @@ def test_retry_after_is_a_floor() -> None:
     assert run(main()) == pytest.approx(7.0, abs=0.01)
 
 
+def test_a_slot_that_was_given_out_before_a_retry_after_does_not_start() -> None:
+    """Its intent took long, and meanwhile the server asked for a pause; the slot goes back unused."""
+
+    async def main() -> tuple[bool, float]:
+        limiter = Limiter(5)
+        first, second = await limiter.acquire(), await limiter.acquire()
+        await limiter.start(first)
+        limiter.release(first, Signal.REFUSED, retry_after_s=7.0)
+        refused_s = now_s()
+        may_leave = await limiter.start(second)
+        limiter.release(second, Signal.UNUSED)
+        await limiter.acquire()
+        return may_leave, now_s() - refused_s
+
+    may_leave, paused_s = run(main())
+
+    assert may_leave is False
+    assert paused_s == pytest.approx(7.0, abs=0.01)
+
+
+@pytest.mark.parametrize("even", [True, False])
+def test_calls_whose_intents_stalled_together_leave_one_by_one(even: bool) -> None:
+    """A disk that stands still for a while makes no burst: an even server would refuse all but one of it."""
+
+    async def main() -> list[float]:
+        limiter = Limiter(5, learnt=Learnt(5, 0.1, 0.1, 1000, even=even, patience_s=0.005))
+        slots = [await limiter.acquire() for _ in range(4)]
+        await asyncio.sleep(1.3)
+        starts = []
+
+        async def leave(slot: Slot) -> None:
+            await limiter.start(slot)
+            starts.append(now_s())
+
+        await asyncio.gather(*map(leave, slots))
+        return starts
+
+    starts = run(main())
+
+    assert min(later - earlier for earlier, later in pairwise(starts)) >= (0.199 if even else 0.099)
+
+
 def test_ten_refusals_in_a_row_take_well_under_forty_seconds() -> None:
     """The holds double from half a second up to five, so the run stops soon when nothing is accepted."""
 
@@ -197,6 +239,17 @@ def test_what_was_learnt_survives_as_json() -> None:
     learnt = Learnt(limit=5, least_s=0.01, typical_s=0.011, samples=40, even=False)
 
     assert Learnt.from_json({**learnt.to_json(), "from_a_newer_version": 1}) == learnt
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"least_s": None}, {"least_s": "x"}, {"patience_s": float("nan")}, {"failed_dares": "1"}, {"samples": -1}],
+    ids=str,
+)
+def test_what_was_not_learnt_so_is_refused(wrong: dict[str, object]) -> None:
+    """A ledger that somebody meddled with must not stop a run in its middle."""
+    with pytest.raises(ValueError, match=r"^what was learnt is no number from 0 on$"):
+        Learnt.from_json(Learnt(limit=5).to_json() | wrong)
 
 
 def test_a_slot_is_given_back_once() -> None:

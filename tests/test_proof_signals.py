@@ -17,7 +17,7 @@ import pytest
 
 from tests.drive import CANARY_KEY, Life, Scene, make_people, wait_until
 from tests.judge import Fate
-from tests.twists import lift_limit, pause_before_call
+from tests.twists import act_before_call, interrupt_twice, lift_limit, pause_before_call
 
 SOON_S = 5.0
 """Asked twice, a run must end within this, although the judge would be waited for a minute."""
@@ -156,6 +156,19 @@ def test_asked_twice_while_the_server_is_silent(scene: Scene) -> None:
 
     assert scene.states["A-0"] == "in_doubt"
     assert scene.ask("show", "2")["reason"] == "stopped by hand before an answer came"
+    resume(scene)
+
+
+def test_asked_twice_while_an_intent_is_written(scene: Scene) -> None:
+    """Its request does not leave any more, and the row is known to be unsent."""
+    scene.rescript({"A-0": [Fate.SILENT]})
+    ask_twice = partial(act_before_call, "dispatcher.ledger:Writer", "intend", interrupt_twice)
+    life = scene.start("send", fast=False, twists=[ask_twice])
+
+    assert life.end(SOON_S) == 130
+
+    assert scene.count_arrivals() == 0
+    assert set(scene.states.values()) == {"pending", "retryable"}
     resume(scene)
 
 

@@ -33,14 +33,16 @@ class OpenGate:
         self._places = asyncio.Semaphore(in_air_max)
         self.learnt = Learnt(1)
         self.note: str | None = None
+        self.asked_to_wait_s = 0.0
 
     async def acquire(self) -> object:
         """Wait until fewer requests are in the air than allowed; return a slot."""
         await self._places.acquire()
         return object()
 
-    async def start(self, slot: object) -> None:
-        """Nothing to note."""
+    async def start(self, slot: object) -> bool:
+        """Nothing to note: it may leave."""
+        return True
 
     def release(self, slot: object, signal: Signal, *, retry_after_s: float | None = None) -> None:
         """Let the next request go."""
@@ -170,6 +172,12 @@ def act_before_call(module: str, name: str, action: Callable[[], object]) -> Non
         return original(*args, **kwargs)
 
     original = replace(module, name, called)
+
+
+def interrupt_twice() -> None:
+    """Press Ctrl-C twice."""
+    os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def pause_before_call(module: str, name: str, marker: Path, pause_s: float) -> None:

@@ -188,11 +188,12 @@ def _describe_warm_up(agent: AgentRecord, changed_at: str) -> str:
 
 def parse_learnt(agent: AgentRecord) -> dict[str, Any] | None:
     """Return what pacing learnt about an agent, None where that is nothing or cannot be read."""
+    from dispatcher.limiter import Learnt  # brings asyncio along
+
     try:
-        learnt = json.loads(agent.learnt)
-    except ValueError:
+        return Learnt.from_json(json.loads(agent.learnt)).to_json()
+    except (ValueError, TypeError, AttributeError):
         return None
-    return learnt if isinstance(learnt, dict) else None
 
 
 def _describe_learnt(learnt: Mapping[str, Any]) -> str:

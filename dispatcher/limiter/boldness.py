@@ -1,5 +1,6 @@
 """How much is dared: from a stance that no way of counting refuses to bolder ones, where they pay."""
 
+import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -69,9 +70,20 @@ class Learnt:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        """Read what ``to_json`` returned; keys of other versions are left out."""
+        """Read what ``to_json`` returned; keys of other versions are left out.
+
+        Raises:
+            ValueError: it holds what ``to_json`` never returns.
+        """
         known = {field.name for field in fields(cls)}
-        return cls(**{name: value for name, value in stored.items() if name in known})
+        learnt = cls(**{name: value for name, value in stored.items() if name in known})
+        if not all(_is_count(value) for name, value in asdict(learnt).items() if name != "even"):
+            raise ValueError("what was learnt is no number from 0 on")
+        return learnt
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int | float) and 0 <= value < math.inf
 
 
 class Boldness:

@@ -83,15 +83,29 @@ class Limiter:
                 continue
         return ready_s
 
-    async def start(self, slot: Slot) -> None:
-        """Wait for the slot's moment once everything is prepared; its request must leave as soon as this returns."""
+    @property
+    def asked_to_wait_s(self) -> float:
+        """Seconds for which a ``Retry-After`` still holds everything, 0 for none."""
+        return self._pacer.asked_to_wait_s(self._loop.time())
+
+    async def start(self, slot: Slot) -> bool:
+        """Wait for the slot's moment once everything is prepared; its request must leave as soon as this returns.
+
+        Returns:
+            Whether it may leave: not if a ``Retry-After`` came in after the slot was given out.
+        """
         lead_s = self._loop.time() - slot.taken_at_s
         self._usual_lead_s += LEAD_WEIGHT * (min(LONGEST_LEAD_S, lead_s) - self._usual_lead_s)
         await asyncio.sleep(slot.started_at_s - self._loop.time())
+        while (wait_s := self._pacer.start_at_s(slot) - self._loop.time()) > 0:  # noqa: ASYNC110 - time alone ends it
+            await asyncio.sleep(wait_s)
+        if self.asked_to_wait_s:
+            return False
         ceiling = self._ceilings[self._turn]
         self._turn = (self._turn + 1) % len(self._ceilings)
         await ceiling.acquire()
         self._pacer.start(slot, self._loop.time())
+        return True
 
     def release(
         self,

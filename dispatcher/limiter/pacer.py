@@ -63,6 +63,8 @@ class Pacer:
         self._probe_at_s, self._probe_wait_s = math.inf, PROBE_AFTER_S
         restart_hold_s = 0.0 if idle_s is None else RESTART_HOLD_S - max(0.0, idle_s)
         self._held_until_s = now_s + max(0.0, restart_hold_s, held_s)
+        self._asked_until_s = now_s + max(0.0, held_s)
+        self._last_start_s = -math.inf
         self._open_lanes(self._held_until_s)
 
     @property
@@ -123,9 +125,18 @@ class Pacer:
             self._keep_beat(start_s)
         return slot
 
+    def start_at_s(self, slot: Slot) -> float:
+        """Return when the request of ``slot`` may leave: slots whose preparation stalled do not leave together."""
+        gap_s = self._lanes.window_s if self.stance.even else self._gap_s
+        return max(slot.started_at_s, self._last_start_s + gap_s)
+
+    def asked_to_wait_s(self, now_s: float) -> float:
+        """Return the seconds for which a ``Retry-After`` still holds everything, 0 for none."""
+        return max(0.0, self._asked_until_s - now_s)
+
     def start(self, slot: Slot, now_s: float) -> None:
         """Note that the request of ``slot`` leaves now."""
-        slot.started_at_s = now_s
+        slot.started_at_s = self._last_start_s = now_s
         slot.lanes.free(slot, self._shut_until_s(slot))
 
     def release(
@@ -190,7 +201,8 @@ class Pacer:
     def _hold(self, now_s: float, retry_after_s: float) -> None:
         hold_s = min(LONGEST_HOLD_S, 0.5 / self.limit * 2 ** min(self._refusals_in_a_row, 10))
         self._refusals_in_a_row += 1
-        self._held_until_s = max(self._held_until_s, now_s + hold_s, now_s + retry_after_s)
+        self._asked_until_s = max(self._asked_until_s, now_s + retry_after_s)
+        self._held_until_s = max(self._held_until_s, now_s + hold_s, self._asked_until_s)
 
     def _doubt(self, now_s: float) -> None:
         """Draw the consequence of a refusal: the stance is too bold, or the limit too high, or neither."""

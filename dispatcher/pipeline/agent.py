@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from dispatcher import ledger
 from dispatcher.errors import LedgerError
@@ -17,6 +17,7 @@ from dispatcher.pipeline.queue import CampaignQueue, seconds_until
 from dispatcher.studio import Studio
 
 _KEEP_EVERY_S = 60.0
+_FLOOR = "not_before"  # kept with what was learnt
 
 
 class AgentRun:
@@ -95,8 +96,8 @@ class AgentRun:
         record = await written(self._writer.call(ledger.find_agent, self.scope))
         agent_ids = {queue.campaign.agent.id for queue in self.queues}
         floor = await written(self._writer.call(ledger.find_floor, agent_ids))
-        learnt = _read_learnt(record.learnt) if record else None
-        held_s = seconds_until(floor, datetime.now(UTC))
+        learnt, pause_s = _read_learnt(record.learnt) if record else (None, 0.0)
+        held_s = max(pause_s, seconds_until(floor, datetime.now(UTC)))
         return Limiter(self._agent.limit, learnt=learnt, idle_s=idle_s, held_s=held_s)
 
     async def _keep_learnt_often(self, limiter: Limiter) -> None:
@@ -107,16 +108,20 @@ class AgentRun:
                 await self._keep_learnt(limiter)
 
     async def _keep_learnt(self, limiter: Limiter) -> None:
-        await written(self._writer.call(ledger.keep_learnt, self.scope, json.dumps(limiter.learnt.to_json())))
+        """Keep it with the moment before which nothing may be sent; the rows that were told so may be gone by then."""
+        floor = ledger.utc_text(datetime.now(UTC) + timedelta(seconds=limiter.asked_to_wait_s))
+        kept = json.dumps(limiter.learnt.to_json() | {_FLOOR: floor})
+        await written(self._writer.call(ledger.keep_learnt, self.scope, kept))
 
     async def _abort_when_asked(self, dispatch: AgentDispatch) -> None:
         await self._stop.wait_hard()
         dispatch.abort()
 
 
-def _read_learnt(text: str) -> Learnt | None:
-    """Read what an earlier run learnt; what cannot be read is as good as nothing."""
+def _read_learnt(text: str) -> tuple[Learnt | None, float]:
+    """Read what an earlier run learnt, and the seconds its pause still lasts; the unreadable is as good as nothing."""
     try:
-        return Learnt.from_json(json.loads(text))
+        kept = json.loads(text)
+        return Learnt.from_json(kept), seconds_until(kept.get(_FLOOR, ""), datetime.now(UTC))
     except (ValueError, TypeError, AttributeError):
-        return None
+        return None, 0.0

@@ -48,6 +48,7 @@ class AgentDispatch:
         self._note: str | None = None
         self._calls_at_limit = 0
         self._failure: BaseException | None = None
+        self._is_aborted = False
         self._in_air_max = in_air_max
         self._in_air: set[asyncio.Task[None]] = set()
         self._requests: set[asyncio.Task[None]] = set()
@@ -87,7 +88,8 @@ class AgentDispatch:
             self._halt.pull_everything(ExitCode.UNEXPECTED, f"unexpected: {type(failure).__name__}")
 
     def abort(self) -> None:
-        """Break off the requests in the air; each still gets its outcome."""
+        """Break off the requests in the air, each still gets its outcome; from now on none leaves."""
+        self._is_aborted = True
         for request in self._requests:
             request.cancel()
 
@@ -125,7 +127,9 @@ class AgentDispatch:
         except LedgerError:
             self._limiter.release(slot, Signal.UNUSED)  # no intent on disk, no request
             raise
-        await self._limiter.start(slot)
+        if not await self._limiter.start(slot) or self._is_aborted:
+            await self._hold_back(queue, row, slot, attempt_id)
+            return
         outcome = await self._send(queue.campaign.agent.endpoint, body)
         self._limiter.release(slot, _signal(outcome), retry_after_s=outcome.retry_after_s)
         not_before = None
@@ -135,6 +139,14 @@ class AgentDispatch:
         await written(queue.writer.conclude(attempt_id, row.id, outcome, not_before=not_before))
         self._tell_pace(queue.campaign.agent)
         self._account(queue, row, outcome)
+
+    async def _hold_back(self, queue: CampaignQueue, row: ledger.DueRow, slot: Slot, attempt_id: int) -> None:
+        """Conclude an attempt whose request did not leave: the API asked for a pause, or a person to stop at once."""
+        self._limiter.release(slot, Signal.UNUSED)
+        queue.counts.unsent += 1
+        queue.put_back(row)
+        outcome = Outcome(Verdict.UNSENT, "held back before it was sent")
+        await written(queue.writer.conclude(attempt_id, row.id, outcome, not_before=ledger.utc_text(datetime.now(UTC))))
 
     def _tell_pace(self, agent: Agent) -> None:
         """Say once when less than the approved limit is accepted, and once when it is accepted again."""

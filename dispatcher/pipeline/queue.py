@@ -30,7 +30,7 @@ class Budget:
     @property
     def is_spent(self) -> bool:
         """Whether nobody else may be messaged."""
-        return self._left == 0
+        return self._left is not None and self._left <= 0
 
     def take(self) -> None:
         """Take one of those that are left."""
@@ -82,7 +82,7 @@ class CampaignQueue:
         if not self._fresh:
             due = await written(self.writer.call(ledger.find_due, self.campaign_id, after=self._place, count=_BATCH))
             self._fresh.extend(due)
-        if not self._fresh:
+        if not self._fresh or self.budget.is_spent:  # another agent may have spent it while the ledger was read
             return None
         self.budget.take()
         row = self._fresh.popleft()
@@ -105,6 +105,10 @@ class CampaignQueue:
         if tries < (_UNSENT_TRIES if outcome.verdict is Verdict.UNSENT else _THROTTLED_TRIES):
             self._wait_until(asyncio.get_running_loop().time() + wait_s, row)
         return wait_s
+
+    def put_back(self, row: ledger.DueRow) -> None:
+        """Queue a row whose request did not leave; that was no try."""
+        self._wait_until(asyncio.get_running_loop().time(), row)
 
     def exchange(self, row: ledger.DueRow) -> ledger.DueRow:
         """Return the row that became due for another try since ``row`` was taken, which goes next then, or ``row``."""
