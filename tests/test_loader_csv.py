@@ -346,3 +346,15 @@ def test_changed_dates_are_said(tmp_path: Path) -> None:
     recipient = read_recipient(write_csv(tmp_path, "phone,when\n+12025550100,46359\n"), body=["{when:%d %B}"])
 
     assert [notice.reason for notice in recipient.notices] == ["the number 46359 was read as the date 2026-12-03"]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_a_quoted_file_without_a_column_is_told_the_column(tmp_path: Path, delimiter: str) -> None:
+    """Split in other ways its quotes would be wrong, but that is none of its faults."""
+    lines = [("Phone", "Nmae"), ("+12025550101", "Ana")]
+    path = write_bytes(
+        tmp_path, "".join(delimiter.join(f'"{cell}"' for cell in line) + "\n" for line in lines).encode()
+    )
+
+    with pytest.raises(SheetError, match=r'there is no column called "name" \(near: Nmae\)'):
+        read_all(path)

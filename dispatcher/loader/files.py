@@ -188,7 +188,8 @@ def _choose_delimiter(path: Path, tables: list[Table], rules: SheetRules, wanted
     if not found:
         raise failures[0] if failures else _explain_no_header(path.name, rules)
     best = max(found, key=lambda opened: (opened.header.count_found(wanted), len(opened.header.labels)))
-    if failures and best.header.count_found(wanted) < len(wanted):
+    is_split = len(best.header.labels) > 1  # then a quote that breaks another way to split is none of its faults
+    if failures and not is_split and best.header.count_found(wanted) < len(wanted):
         raise failures[0]
     _check_header(best, rules, wanted, path.name)
     return best
