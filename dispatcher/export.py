@@ -14,11 +14,8 @@ from typing import Any
 import pandas as pd
 
 from dispatcher.errors import UsageError
-from dispatcher.models import State
+from dispatcher.models import OUTCOME_COLUMNS, State
 from dispatcher.placeholders import fold
-
-OUTCOME_COLUMNS = ("state", "reason", "last attempt", "session id", "attempts", "sheet row")
-"""What is added to the right of the sheet's own columns."""
 
 PROBLEM_COLUMNS = ("problem in", "what to do", "sheet row")
 """What is added to rows that cannot be sent."""
