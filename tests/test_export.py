@@ -387,3 +387,24 @@ def test_what_the_last_export_says_hides_a_row(
     found = read_one(sheet, body=[], sheet=SheetRules(hidden_rows="skip"))
 
     assert isinstance(found, Refusal) == is_hidden
+
+
+def test_remarks_on_rows_that_were_sent_are_in_the_next_export(desk: Desk) -> None:
+    """A person adds a column to the export, sends it, and finds the column again in the next one."""
+    desk.write_sheet(people(3))
+    desk.write_campaign(None)
+    desk.run("send", "--sandbox", desk.campaign)
+    first, second = desk.folder / "first.csv", desk.folder / "second.csv"
+    desk.run("export", "--sandbox", desk.campaign, first)
+    with first.open(encoding="utf-8-sig", newline="") as file:
+        header, *lines = csv.reader(file)
+    with first.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([[*header, "Remark"], *([*line, f"seen {line[1]}"] for line in lines)])
+
+    sent = desk.run("send", "--sandbox", "--keep", "--json", "--recipients", first, desk.campaign)
+    desk.run("export", "--sandbox", desk.campaign, second)
+
+    with second.open(encoding="utf-8-sig", newline="") as file:
+        exported = [(line["Remark"], line["state"], line["state (2)"]) for line in csv.DictReader(file)]
+    assert sent.json["sent"] == 0
+    assert exported == [(f"seen Name {index}", "accepted", "accepted") for index in range(3)]
