@@ -63,6 +63,19 @@ def test_a_csv_is_no_formula_for_excel(tmp_path: Path) -> None:
     assert line[:5] == ['="=1+1"', '="+1202"', '="-""5"""', '="@x"', "plain"]
 
 
+@pytest.mark.parametrize("digits", ["00502", "01", "447700900123", "12025550100" * 2])
+def test_digits_stay_text_in_a_csv(tmp_path: Path, digits: str) -> None:
+    """Excel would save 502 and 4.477E+11 instead; numbers it leaves alone stay bare."""
+    out = tmp_path / "out.csv"
+    bare = ["0", "502", "12025550100", "0.5", "2026-12-03"]
+
+    write_export(out, ["Phone", *"abcde"], [row([digits, *bare])])
+
+    with out.open(encoding="utf-8-sig", newline="") as file:
+        _, line = csv.reader(file)
+    assert line[:6] == [f'="{digits}"', *bare]
+
+
 _TRICKY = [*"=+-@'\"\t ,;ab1\u00e9\u200e\u200b\u0301", '="', "_x0041_"]
 _PIECES = st.sampled_from(_TRICKY) | st.characters(codec="utf-8", exclude_characters="\0")
 _CELLS = st.lists(_PIECES, max_size=9).map("".join)
@@ -72,6 +85,7 @@ _WRAPPED_AND_MARKED = [
     ('="x"', '=""'),
     ('="=""x"""', "@"),
     ("\u200e \u200e=1", "e\u200b\u0301"),
+    ("00502", "447700900123"),
 ]
 
 
