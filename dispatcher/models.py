@@ -299,6 +299,18 @@ def mask_digits(text: str) -> str:
     return "".join("*" if index in hidden else character for index, character in enumerate(text))
 
 
+def mask_phone_numbers(text: str) -> str:
+    """Return ``text`` with what looks like an international number masked; ids and dates stay readable.
+
+    That is a ``+`` (an Asian keyboard has a wide one) and at least seven digits, with what people put between
+    them: ``+44 (0)7700 900-123``.
+    """
+    return _INTERNATIONAL.sub(lambda number: mask_digits(number[0]), text)
+
+
+_INTERNATIONAL = re.compile(r"[+\uff0b]\(?\d(?:[\s().\-/\u2010-\u2014]{0,3}\d){6,}")
+
+
 def tidy_parameter(text: str) -> str:
     """Return a filled text as it goes into a message: what a blank cell leaves behind are no spaces.
 
