@@ -481,3 +481,18 @@ def test_numbers_outside_the_number_column_are_masked_as_well(tmp_path: Path) ->
     assert [(notice.column, notice.value) for notice in noted.notices] == [("Name", "a +12******178"), ("Blank", "")]
     assert 'the message says "a +12******178" without it' in noted.notices[1].reason
     assert (refused.column, refused.value[:15]) == ("Code", "+12******178 \N{REPLACEMENT CHARACTER}")
+
+
+@pytest.mark.parametrize(
+    ("blamed", "shown"),
+    [("img", "Img"), ("img, name, to", "Img, Name, to"), ("city, state", "City, State")],
+    ids=["one", "several", "comma in the name"],
+)
+def test_what_the_check_blames_is_labelled_as_in_the_sheet(tmp_path: Path, blamed: str, shown: str) -> None:
+    """A person looks for the column in Excel, not in the campaign file."""
+    path = write_csv(tmp_path, 'Phone,Img,Name,"City, State"\n+12025550100,x,Ana,\n')
+
+    def check(recipient: Recipient) -> Refusal:
+        return Refusal(recipient.row_number, blamed, "x", "is wrong", recipient.values)
+
+    assert read_refusal(path, check=check).column == shown

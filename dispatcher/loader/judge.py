@@ -217,9 +217,15 @@ class Judge:
         recipient = Recipient(draft.row.number, draft.to, draft.key, draft.values, tuple(draft.notices))
         refusal = self._check(recipient) if self._check else None
         if refusal is not None:
-            return replace(refusal, key=self._claim_key(draft), to=draft.to)
+            column = self._label_as_sheet(refusal.column)
+            return replace(refusal, column=column, key=self._claim_key(draft), to=draft.to)
         earlier = self._seen.add(draft.key, draft.row.number)
         return recipient if earlier is None else self._refuse_duplicate(draft, earlier)
+
+    def _label_as_sheet(self, columns: str) -> str:
+        """Return the columns that the caller's check blames, as the campaign file spells them, by their labels."""
+        whole = self._drafter.label(fold(columns))
+        return whole or ", ".join(self._drafter.label(fold(name)) or name for name in columns.split(", "))
 
     def _refuse_duplicate(self, draft: Draft, earlier: int) -> Refusal:
         what = "number" if draft.key == draft.to else "key"
