@@ -133,6 +133,23 @@ def test_the_sheet_without_a_header_is_named(tmp_path: Path) -> None:
         draft_campaign(tmp_path / "people.xlsx", tmp_path / "drafted.toml")
 
 
+def test_other_columns_of_numbers_are_named(tmp_path: Path) -> None:
+    """One of them was picked, and a person should know that it was; ids are none of them, whatever their length."""
+    text = (
+        "ID,Phone,Mobile,Name,Emergency,Fax phone\n"
+        "491512345678,+12025550100,+12025550101,Ana,+12025550102,\n"
+        "491512345679,+12025550103,,Bo,,\n"
+    )
+
+    drafted = draft(tmp_path, text)
+
+    lines = (tmp_path / "drafted.toml").read_text().splitlines()
+    assert drafted["recipient"]["to"] == "{Phone}"
+    assert lines[lines.index('to = "{Phone}"') + 1] == (
+        '# There are phone numbers in these columns as well: "Mobile", "Emergency"'
+    )
+
+
 def test_columns_a_placeholder_cannot_name_are_left_out(tmp_path: Path) -> None:
     """A header with a colon or a brace is listed apart, with what to do."""
     drafted = draft(tmp_path, "Phone,Time: start,{Code},Name\n+12025550100,09:30,1,Ana\n")

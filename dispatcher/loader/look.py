@@ -40,6 +40,7 @@ class Look:
         date_columns: columns that hold dates.
         opt_out_columns: columns that seem to say who must not be messaged.
         other_sheets: further worksheets that hold phone numbers as well.
+        other_number_columns: columns that hold phone numbers as well, by their names or the + in them.
     """
 
     sheet_name: str | None
@@ -50,6 +51,7 @@ class Look:
     date_columns: tuple[str, ...]
     opt_out_columns: tuple[str, ...]
     other_sheets: tuple[str, ...] = ()
+    other_number_columns: tuple[str, ...] = ()
 
 
 def look_at(path: Path) -> Look:
@@ -182,4 +184,7 @@ def _describe(table: Table, header: Header, data: list[Row], *, is_only: bool) -
         is_national=numbers.national > numbers.international,
         date_columns=tuple(column.label for column in columns if column.is_date),
         opt_out_columns=tuple(label for label in header.labels if _OPT_OUT_WORD.search(label)),
+        other_number_columns=tuple(
+            column.label for column in candidates if column is not numbers and any(column.weight[:2])
+        ),
     )
