@@ -58,16 +58,19 @@ class SheetError(DispatcherError):
 class HiddenRowsError(SheetError):
     """Excel hides rows of the sheet, and nobody has said whether they are meant.
 
-    ``row_numbers`` are the hidden rows, as Excel shows them.
+    ``row_numbers`` are the hidden rows, as Excel shows them. In an export (``is_export``) their outcome alone says
+    that they were hidden.
     """
 
-    def __init__(self, file_name: str, row_numbers: list[int]) -> None:
+    def __init__(self, file_name: str, row_numbers: list[int], *, is_export: bool = False) -> None:
         self.row_numbers = row_numbers
         shown = ", ".join(map(str, row_numbers[:5])) + (", ..." if len(row_numbers) > 5 else "")
         hidden = "1 row is" if len(row_numbers) == 1 else f"{len(row_numbers):,} rows are"
+        marked = " (in an export: empty their cells in the columns state and reason)" if is_export else ""
         super().__init__(
             f"{file_name}: {hidden} hidden by a filter or by hand ({shown})."
-            ' Show them in Excel, or decide in the campaign file: [sheet] hidden_rows = "skip" leaves them'
+            f" Show them in Excel{marked}, or decide"
+            ' in the campaign file: [sheet] hidden_rows = "skip" leaves them'
             ' out, "include" sends to them too'
         )
 

@@ -14,11 +14,8 @@ from typing import Any
 import pandas as pd
 
 from dispatcher.errors import UsageError
-from dispatcher.models import State
+from dispatcher.models import OUTCOME_COLUMNS, State
 from dispatcher.placeholders import fold
-
-OUTCOME_COLUMNS = ("state", "reason", "last attempt", "session id", "attempts", "sheet row")
-"""What is added to the right of the sheet's own columns."""
 
 PROBLEM_COLUMNS = ("problem in", "what to do", "sheet row")
 """What is added to rows that cannot be sent."""
@@ -40,6 +37,7 @@ _XLSX_ROWS_MAX = 1_048_575  # beside the header
 _CELL_MAX = 32_767  # characters; beyond them XlsxWriter leaves out the rest without a word
 _CUT = " [cut here: an Excel cell holds no more]"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_MISREAD_DIGITS = re.compile(r"0[0-9]+|[0-9]{12,}")
 _Line = Sequence[str | int]
 _WRAPPED = re.compile(r'="(?:[^"]|"")*"', re.DOTALL)
 
@@ -147,8 +145,13 @@ def _write_csv(path: Path, columns: Sequence[str], lines: Iterable[_Line]) -> in
 
 
 def _guard(value: object) -> object:
-    """Write what Excel would run as a formula as ``="..."``: Excel shows the text, and reading it takes that off."""
-    return _wrap(value) if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
+    """Write what Excel would change as ``="..."``: it shows the text as it is, and reading it takes that off.
+
+    Excel runs formulas, takes zeros off the front of digits, and shows twelve digits or more as ``4.477E+11``.
+    """
+    if not isinstance(value, str):
+        return value
+    return _wrap(value) if value.startswith(_FORMULA_STARTS) or _MISREAD_DIGITS.fullmatch(value) else value
 
 
 def _wrap(text: str) -> str:

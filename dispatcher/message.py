@@ -19,6 +19,7 @@ from dispatcher.models import (
     find_link_trouble,
     find_parameter_trouble,
     mask_digits,
+    mask_phone_numbers,
     tidy_parameter,
 )
 from dispatcher.placeholders import Text, UnfitValueError, fold
@@ -162,11 +163,11 @@ def _render_button(button: Button, filler: _Filler) -> dict[str, Any]:
 
 def _refuse(campaign: Campaign, recipient: Recipient, trouble: _RowTroubleError) -> Refusal:
     numbers = {"to", *(placeholder.key for placeholder in campaign.recipient.to.placeholders)}
-    holds_number = not numbers.isdisjoint(map(fold, trouble.columns))
+    mask = mask_phone_numbers if numbers.isdisjoint(map(fold, trouble.columns)) else mask_digits
     return Refusal(
         row_number=recipient.row_number,
         column=", ".join(dict.fromkeys(trouble.columns)),
-        value=(mask_digits(trouble.value) if holds_number else trouble.value)[:100],
+        value=mask(trouble.value)[:100],
         reason=trouble.reason,
         values=recipient.values,
         key=recipient.key,

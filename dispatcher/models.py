@@ -20,6 +20,15 @@ HEADER_MAX_CHARACTERS = 60
 BODY_MAX_CHARACTERS = 1024
 """WhatsApp's bound on the body after substitution; its parameters together can never be longer."""
 
+STATE_COLUMN, REASON_COLUMN = "state", "reason"
+"""The columns of an export that tell what became of a row; a sheet that is read may be an export."""
+
+OUTCOME_COLUMNS = (STATE_COLUMN, REASON_COLUMN, "last attempt", "session id", "attempts", "sheet row")
+"""What an export adds to the right of the sheet's own columns."""
+
+HIDDEN_REASON = "hidden by a filter in Excel or by hand"
+"""Why a hidden row is skipped. In an export the row is hidden no more, and these words alone say that it was."""
+
 
 class State(StrEnum):
     """Where a row stands in the ledger.
@@ -288,6 +297,18 @@ def mask_digits(text: str) -> str:
         return text
     hidden = set(digit_positions[2:-3])
     return "".join("*" if index in hidden else character for index, character in enumerate(text))
+
+
+def mask_phone_numbers(text: str) -> str:
+    """Return ``text`` with what looks like an international number masked; ids and dates stay readable.
+
+    That is a ``+`` (an Asian keyboard has a wide one) and at least seven digits, with what people put between
+    them: ``+44 (0)7700 900-123``.
+    """
+    return _INTERNATIONAL.sub(lambda number: mask_digits(number[0]), text)
+
+
+_INTERNATIONAL = re.compile(r"[+\uff0b]\(?\d(?:[\s().\-/\u2010-\u2014]{0,3}\d){6,}")
 
 
 def tidy_parameter(text: str) -> str:

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from openpyxl.utils import get_column_letter
 
 from dispatcher.errors import UsageError
-from dispatcher.export import OUTCOME_COLUMNS, ExportRow, write_export
-from dispatcher.models import Recipient, State
+from dispatcher.export import ExportRow, write_export
+from dispatcher.models import HIDDEN_REASON, OUTCOME_COLUMNS, Recipient, Refusal, SheetRules, State
 from tests.loopback import Answer, Loopback
 from tests.program import Desk, people
-from tests.sheets import read_all
+from tests.sheets import read_all, read_one, write_csv
 
 HOSTILE = ["=1+1", "+12025550100", "-5", "@SUM(A1)", "00501", "15551234567", "2026-12-03", "https://example.com"]
 
@@ -63,6 +63,19 @@ def test_a_csv_is_no_formula_for_excel(tmp_path: Path) -> None:
     assert line[:5] == ['="=1+1"', '="+1202"', '="-""5"""', '="@x"', "plain"]
 
 
+@pytest.mark.parametrize("digits", ["00502", "01", "447700900123", "12025550100" * 2])
+def test_digits_stay_text_in_a_csv(tmp_path: Path, digits: str) -> None:
+    """Excel would save 502 and 4.477E+11 instead; numbers it leaves alone stay bare."""
+    out = tmp_path / "out.csv"
+    bare = ["0", "502", "12025550100", "0.5", "2026-12-03"]
+
+    write_export(out, ["Phone", *"abcde"], [row([digits, *bare])])
+
+    with out.open(encoding="utf-8-sig", newline="") as file:
+        _, line = csv.reader(file)
+    assert line[:6] == [f'="{digits}"', *bare]
+
+
 _TRICKY = [*"=+-@'\"\t ,;ab1\u00e9\u200e\u200b\u0301", '="', "_x0041_"]
 _PIECES = st.sampled_from(_TRICKY) | st.characters(codec="utf-8", exclude_characters="\0")
 _CELLS = st.lists(_PIECES, max_size=9).map("".join)
@@ -72,6 +85,7 @@ _WRAPPED_AND_MARKED = [
     ('="x"', '=""'),
     ('="=""x"""', "@"),
     ("\u200e \u200e=1", "e\u200b\u0301"),
+    ("00502", "447700900123"),
 ]
 
 
@@ -305,3 +319,106 @@ def test_only_failed_rows(desk: Desk) -> None:
     lines = (desk.folder / "failed.csv").read_text(encoding="utf-8-sig").splitlines()
     assert len(lines) == 2
     assert lines[1].startswith('"=""+12025551002""",Name 2,failed,HTTP 400')
+
+
+HIDE = 'body = ["{first name}"]\n[sheet]\nhidden_rows = '
+
+
+def export_with_one_hidden(desk: Desk, *endings: str) -> Path:
+    """Export a workbook that hides row 3 of three people, then the export, and so on; return the last one."""
+    workbook = openpyxl.Workbook()
+    sheet = workbook.active
+    assert sheet is not None
+    for line in [("Phone", "First name", "State"), *((*one, "CA") for one in people(3))]:
+        sheet.append(line)
+    sheet.row_dimensions[3].hidden = True
+    path = desk.folder / "people.xlsx"
+    workbook.save(path)
+    desk.write_campaign(None, body=f'{HIDE}"skip"')
+    for count, ending in enumerate(endings):
+        desk.run("send", "--sandbox", "--keep", "--recipients", path, desk.campaign)
+        path = desk.folder / f"out{count}.{ending}"
+        assert desk.run("export", "--sandbox", desk.campaign, path).code == 0
+    return path
+
+
+@pytest.mark.parametrize("endings", [("xlsx",), ("csv",), ("xlsx", "csv")], ids=["xlsx", "csv", "twice"])
+def test_a_row_that_was_hidden_stays_hidden_in_an_export(desk: Desk, endings: tuple[str, ...]) -> None:
+    """The export shows the row, and its outcome says what it was: nobody is messaged without a decision."""
+    out = export_with_one_hidden(desk, *endings)
+
+    again = desk.run("send", "--sandbox", "--keep", "--json", "--recipients", out, desk.campaign)
+    desk.write_campaign(None)
+    refused = desk.run("send", "--sandbox", "--keep", "--recipients", out, desk.campaign)
+    desk.write_campaign(None, body=f'{HIDE}"include"')
+    included = desk.run("send", "--sandbox", "--keep", "--json", "--recipients", out, desk.campaign)
+
+    assert (again.json["sent"], again.json["states"]) == (0, again.json["states"] | {"accepted": 2, "skipped": 1})
+    assert f"{out.name}: 1 row is hidden by a filter or by hand (3). Show them in Excel" in refused.err
+    assert "(in an export: empty their cells in the columns state and reason), or decide in the" in refused.err
+    assert (included.json["sent"], included.json["states"]["accepted"]) == (1, 3)
+
+
+def test_emptying_the_outcome_shows_a_row_that_was_hidden(desk: Desk) -> None:
+    """Who wants the row sent after all empties what the export says of it."""
+    out = export_with_one_hidden(desk, "xlsx")
+    workbook = openpyxl.load_workbook(out)
+    sheet = workbook.active
+    assert sheet is not None
+    assert [cell.value for cell in sheet[3][3:5]] == ["skipped", HIDDEN_REASON]
+    for cell in sheet[3][3:5]:
+        cell.value = None
+    shown = desk.folder / "shown.xlsx"
+    workbook.save(shown)
+
+    before, after = (
+        desk.run("send", "--sandbox", "--keep", "--json", "--recipients", path, desk.campaign).json["sent"]
+        for path in (out, shown)
+    )
+
+    assert (before, after) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("columns", "cells", "is_hidden"),
+    [
+        (("State", "Reason"), ("skipped", HIDDEN_REASON), True),
+        (("State", "Reason"), ("skipped", f"{HIDDEN_REASON}?"), False),
+        (("State", "Reason"), ("pending", HIDDEN_REASON), False),
+        (("Reason", "State"), (HIDDEN_REASON, "skipped"), False),
+        (("Reason",), (HIDDEN_REASON,), False),
+        (("State", "Reason", "State (2)", "Reason (2)"), ("skipped", HIDDEN_REASON, "", ""), False),
+        (("State", "Note", "Reason", "Reason (2)"), ("skipped", "", HIDDEN_REASON, "mine"), True),
+    ],
+    ids=["both", "another reason", "another state", "other order", "no state", "shown since", "own columns beside"],
+)
+def test_what_the_last_export_says_hides_a_row(
+    tmp_path: Path, columns: tuple[str, ...], cells: tuple[str, ...], *, is_hidden: bool
+) -> None:
+    """State and reason together, and of several exports the last one."""
+    sheet = write_csv(tmp_path, ",".join(["Phone", *columns]) + "\n" + ",".join(["+12025550100", *cells]) + "\n")
+
+    found = read_one(sheet, body=[], sheet=SheetRules(hidden_rows="skip"))
+
+    assert isinstance(found, Refusal) == is_hidden
+
+
+def test_remarks_on_rows_that_were_sent_are_in_the_next_export(desk: Desk) -> None:
+    """A person adds a column to the export, sends it, and finds the column again in the next one."""
+    desk.write_sheet(people(3))
+    desk.write_campaign(None)
+    desk.run("send", "--sandbox", desk.campaign)
+    first, second = desk.folder / "first.csv", desk.folder / "second.csv"
+    desk.run("export", "--sandbox", desk.campaign, first)
+    with first.open(encoding="utf-8-sig", newline="") as file:
+        header, *lines = csv.reader(file)
+    with first.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([[*header, "Remark"], *([*line, f"seen {line[1]}"] for line in lines)])
+
+    sent = desk.run("send", "--sandbox", "--keep", "--json", "--recipients", first, desk.campaign)
+    desk.run("export", "--sandbox", desk.campaign, second)
+
+    with second.open(encoding="utf-8-sig", newline="") as file:
+        exported = [(line["Remark"], line["state"], line["state (2)"]) for line in csv.DictReader(file)]
+    assert sent.json["sent"] == 0
+    assert exported == [(f"seen Name {index}", "accepted", "accepted") for index in range(3)]

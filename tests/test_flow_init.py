@@ -105,6 +105,51 @@ def test_a_sheet_without_numbers_is_refused(tmp_path: Path, cells: str) -> None:
         draft(tmp_path, f"When,Name\n{cells}\n")
 
 
+@pytest.mark.parametrize("lines", ["Ana,+12025550101\n", "\nAna;(0151) 12345678\nBo;\n", "+12025550101\n"])
+def test_a_sheet_without_a_header_is_told_so(tmp_path: Path, lines: str) -> None:
+    """The numbers are there; what is missing are the names of the columns."""
+    row_number = 2 if lines.startswith("\n") else 1
+
+    with pytest.raises(SheetError) as caught:
+        draft(tmp_path, lines)
+
+    assert str(caught.value) == (
+        f"recipients.csv: the first row (row {row_number}) already holds a phone number;"
+        " a row with the names of the columns must stand above it"
+    )
+
+
+def test_the_sheet_without_a_header_is_named(tmp_path: Path) -> None:
+    """A workbook has several."""
+    workbook = openpyxl.Workbook()
+    assert workbook.active is not None
+    workbook.active.append(["nothing", "here"])
+    workbook.create_sheet("October").append(["Ana", "+12025550101"])
+    workbook.save(tmp_path / "people.xlsx")
+
+    with pytest.raises(
+        SheetError, match=r'the first row of the sheet "October" \(row 1\) already holds a phone number'
+    ):
+        draft_campaign(tmp_path / "people.xlsx", tmp_path / "drafted.toml")
+
+
+def test_other_columns_of_numbers_are_named(tmp_path: Path) -> None:
+    """One of them was picked, and a person should know that it was; ids are none of them, whatever their length."""
+    text = (
+        "ID,Phone,Mobile,Name,Emergency,Fax phone\n"
+        "491512345678,+12025550100,+12025550101,Ana,+12025550102,\n"
+        "491512345679,+12025550103,,Bo,,\n"
+    )
+
+    drafted = draft(tmp_path, text)
+
+    lines = (tmp_path / "drafted.toml").read_text().splitlines()
+    assert drafted["recipient"]["to"] == "{Phone}"
+    assert lines[lines.index('to = "{Phone}"') + 1] == (
+        '# There are phone numbers in these columns as well: "Mobile", "Emergency"'
+    )
+
+
 def test_columns_a_placeholder_cannot_name_are_left_out(tmp_path: Path) -> None:
     """A header with a colon or a brace is listed apart, with what to do."""
     drafted = draft(tmp_path, "Phone,Time: start,{Code},Name\n+12025550100,09:30,1,Ana\n")

@@ -1,8 +1,9 @@
 """A sheet goes into the ledger: identity follows the key, and what was sent stays as it was sent."""
 
+import json
 import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from dispatcher import ledger
 from dispatcher.errors import LedgerError
 from dispatcher.ledger import Change
 from dispatcher.ledger.digests import digest
+from dispatcher.ledger.purge import purge_campaign
 from dispatcher.models import Outcome, Recipient, Refusal, State
 from tests.ledgers import (
     ACCEPTED,
@@ -33,6 +35,7 @@ from tests.ledgers import (
 from tests.loopback import Loopback
 from tests.program import Desk, people
 
+USED = {"phone", "name"}
 ADA, BEA, CLEO = person(0), person(1), person(2)
 
 
@@ -192,7 +195,7 @@ def test_a_row_that_was_sent_keeps_what_it_was_sent_with(
 def test_only_columns_in_use_make_a_row_a_changed_one(
     writer: ledger.Writer, path: Path, outcome: Outcome | None
 ) -> None:
-    """A column that nothing is made of, such as one an export added, is no change; a row that waits takes it over."""
+    """A column that nothing is made of, such as one an export added, is no change, and is taken over."""
     load(writer, [ADA])
     if outcome:
         send(writer, 1, outcome)
@@ -209,7 +212,66 @@ def test_only_columns_in_use_make_a_row_a_changed_one(
     assert said == [[unchanged], [Change.CHANGED_AFTER_SENDING if outcome else Change.CORRECTED]]
     assert changes(report) == {unchanged: 1}
     ((cells,),) = query(path, "SELECT cells FROM recipients")
-    assert ("state" in cells) == (outcome is None)
+    assert json.loads(cells) == wider.values
+
+
+@pytest.mark.parametrize("outcome", [None, ACCEPTED, IN_DOUBT], ids=["sending", "accepted", "in_doubt"])
+def test_a_row_that_was_sent_takes_the_remarks_and_nothing_else(
+    writer: ledger.Writer, path: Path, outcome: Outcome | None
+) -> None:
+    """What the message was made of stays as it was sent, a column that is in use since then included."""
+    load(writer, [person(0, key="a", remark="", gone="x")], used=USED)
+    if outcome:
+        send(writer, 1, outcome)
+    else:
+        writer.intend(1, begin_run(writer)).result()
+    columns = "id, row_number, key, to_number, state, reason, in_sheet, updated_at, purged_at"
+    before = query(path, f"SELECT {columns} FROM recipients")  # noqa: S608 - the test's own words
+    phone = "+12025550177"
+    changed = Recipient(2, phone[1:], "a", {"remark": "called", "phone": phone, "name": "Ada", "city": "X", "new": "y"})
+
+    load(writer, [changed], fingerprint="g", used={*USED, "city"})
+
+    with ledger.open_reader(path) as reader:
+        (again,) = ledger.classify_changes(reader, CAMPAIGN, [changed], used={*USED, "city"})
+    ((cells,),) = query(path, "SELECT cells FROM recipients")
+    assert query(path, f"SELECT {columns} FROM recipients") == before  # noqa: S608 - the test's own words
+    assert [*json.loads(cells).items()] == [
+        ("remark", "called"),
+        ("phone", "+12025550100"),
+        ("name", "person 0"),
+        ("new", "y"),
+    ]
+    assert again[1] is (Change.CHANGED_AFTER_SENDING if outcome is ACCEPTED else Change.IN_DOUBT)
+    with ledger.open_reader(path) as reader:  # verifies the check sum
+        assert len(list(ledger.read_rows(reader, 1))) == 1
+
+
+def test_a_remark_is_written_once(writer: ledger.Writer) -> None:
+    """A million rows of an export sent again cost what differs, however often they come."""
+    load(writer, [ADA, BEA], used=USED)
+    send(writer, 1, ACCEPTED)
+    send(writer, 2, ACCEPTED)
+    seen: list[str] = []
+    writer.call(_note_statements, seen).result()
+
+    for mark in "gh":
+        load(writer, [person(0, name="Ada", remark="called"), BEA], fingerprint=mark, used=USED)
+
+    assert len([statement for statement in seen if statement.startswith("UPDATE recipients SET cells")]) == 1
+
+
+def test_a_purged_row_takes_no_remarks(writer: ledger.Writer, path: Path) -> None:
+    """Whoever was forgotten stays forgotten."""
+    load(writer, [ADA, BEA], used=USED)
+    send(writer, 1, ACCEPTED)
+    writer.call(purge_campaign, CAMPAIGN, timedelta(seconds=-1)).result()
+    send(writer, 2, ACCEPTED)
+
+    load(writer, [person(0, remark="called"), person(1, remark="called")], fingerprint="g", used=USED)
+
+    found = query(path, "SELECT cells FROM recipients ORDER BY id")
+    assert [json.loads(cells).get("remark") for (cells,) in found] == [None, "called"]
 
 
 def test_a_failed_row_takes_the_correction_and_waits_for_retry(writer: ledger.Writer, path: Path) -> None:

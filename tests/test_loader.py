@@ -465,3 +465,34 @@ def test_seen_keys_grow_with_the_sheet() -> None:
 
     assert all(seen.find(f"1202{row_number * 7:07d}") == row_number for row_number in range(1, 100_001, 97))
     assert seen.find("12029999999") is None
+
+
+def test_numbers_outside_the_number_column_are_masked_as_well(tmp_path: Path) -> None:
+    """A number in a name is nobody's business either, in what is refused, noted, or shown of a longer text."""
+    noted, refused = read_all(
+        write_csv(
+            tmp_path,
+            "Phone,Name,Code,Blank\n+12025550100,a  +12025550178,ok,\n+12025550101,Bo,+12025550178 \x07,\n",
+        ),
+        body=["{name} {blank}", "{code}"],
+    )
+
+    assert isinstance(refused, Refusal)
+    assert [(notice.column, notice.value) for notice in noted.notices] == [("Name", "a +12******178"), ("Blank", "")]
+    assert 'the message says "a +12******178" without it' in noted.notices[1].reason
+    assert (refused.column, refused.value[:15]) == ("Code", "+12******178 \N{REPLACEMENT CHARACTER}")
+
+
+@pytest.mark.parametrize(
+    ("blamed", "shown"),
+    [("img", "Img"), ("img, name, to", "Img, Name, to"), ("city, state", "City, State")],
+    ids=["one", "several", "comma in the name"],
+)
+def test_what_the_check_blames_is_labelled_as_in_the_sheet(tmp_path: Path, blamed: str, shown: str) -> None:
+    """A person looks for the column in Excel, not in the campaign file."""
+    path = write_csv(tmp_path, 'Phone,Img,Name,"City, State"\n+12025550100,x,Ana,\n')
+
+    def check(recipient: Recipient) -> Refusal:
+        return Refusal(recipient.row_number, blamed, "x", "is wrong", recipient.values)
+
+    assert read_refusal(path, check=check).column == shown

@@ -268,6 +268,25 @@ def test_refusal_keeps_the_row() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("x +12025550178 y", "x +12******178 y"),
+        ("+44 (0)7700 900-123", "+44 (*)**** ***-123"),
+        ("+(1) 202.555.0178", "+(1) 2**.***.*178"),
+        ("\uff0b49/1512 345678", "\uff0b49/**** ***678"),
+        ("https://x.example/?p=+12025550178&q=+491512345678", "https://x.example/?p=+12******178&q=+49*******678"),
+        ("491512345678, +123456, 2026-12-03, +12025550178", "491512345678, +123456, 2026-12-03, +12******178"),
+        ("2026-12-03T09:30:00+02:00, +12025550178", "2026-12-03T09:30:00+02:00, +12******178"),
+    ],
+)
+def test_a_number_in_any_refused_value_is_masked(value: str, shown: str) -> None:
+    """Whatever column it stands in, an international number is not given away; ids and dates are shown."""
+    campaign = make_campaign(body=["{code}"])
+
+    assert refuse(campaign, code=f"{value}\n")[:2] == ("code", f"{shown}\n")
+
+
 @pytest.mark.parametrize("text", ["Call {Phone}\n", "Call {to}\n"])
 def test_number_in_a_refused_text_is_masked(text: str) -> None:
     """Where the number is part of the value, the refusal does not give it away."""

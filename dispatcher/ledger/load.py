@@ -73,8 +73,8 @@ def load_sheet(
     """Bring the ledger in line with a sheet.
 
     A new key becomes ``pending``, ``refused`` or ``skipped``. A row that waits takes the sheet's values;
-    one that was sent keeps those it was sent with. A waiting row that is not in the sheet any more
-    becomes ``withdrawn``.
+    one that was sent keeps those it was sent with, and takes the others: a person's own remarks. A waiting
+    row that is not in the sheet any more becomes ``withdrawn``.
 
     Args:
         connection: the ledger, inside a transaction that this load is all of.
@@ -85,7 +85,7 @@ def load_sheet(
         columns: the sheet's labels in its order.
         fingerprint: identifies sheet and campaign file, see ``is_loaded``.
         today: what ``{today}`` stood for.
-        used: the folded columns a difference in which is reported as a change; None for all.
+        used: the folded columns that make the message, a difference in which is reported as a change; None for all.
         on_rows: told now and then how many rows were read.
     """
     campaign_id = _open_campaign(connection, campaign_name, agent_id)
@@ -202,6 +202,11 @@ _RENUMBER = (
     .where(recipients.c.id == bindparam("row_id"))
     .values(row_number=bindparam("new_row_number"), in_sheet=True)
 )
+_REMARK = (
+    update(recipients)
+    .where(recipients.c.id == bindparam("row_id"))
+    .values(cells=bindparam("new_cells"), digest=bindparam("new_digest"))
+)
 _CORRECT = (
     update(recipients)
     .where(recipients.c.id == bindparam("row_id"))
@@ -232,6 +237,7 @@ def _write_batch(
     """Write what is new or differs and nothing else; return the ids of the rows that were known."""
     known = _find_known(connection, campaign_id, batch)
     new, moved, corrected = [], [], []
+    remarked: list[dict[str, object]] = []
     now = utc_now()
     for row in batch:
         cells = _encode(row)
@@ -243,7 +249,10 @@ def _write_batch(
             corrected.append(_corrected_row(found, row, cells, now=now))
         elif found.row_number != row.row_number or not found.in_sheet:
             moved.append({"row_id": found.id, "new_row_number": row.row_number})
-    for statement, parameters in ((insert(recipients), new), (_RENUMBER, moved), (_CORRECT, corrected)):
+        if found is not None and found.state in _SENT and found.cells != cells:
+            remarked += _remarked_row(found, row, used)
+    written = ((insert(recipients), new), (_RENUMBER, moved), (_CORRECT, corrected), (_REMARK, remarked))
+    for statement, parameters in written:
         if parameters:
             connection.execute(statement, parameters)
     return {found.id for found in known.values()}
@@ -287,3 +296,18 @@ def _corrected_row(found: Row[Any], row: Recipient | Refusal, cells: str, *, now
     fresh = _new_row(row, cells, campaign_id=found.campaign_id, now=now)
     fresh["state"], fresh["reason"], fresh["problem_column"] = _next_stand(found, row)
     return {"row_id": found.id} | {f"new_{name}": fresh[name] for name in fresh.keys() - {"campaign_id"}}
+
+
+def _remarked_row(
+    found: Row[Any], row: Recipient | Refusal, used: Collection[str] | None
+) -> Iterator[dict[str, object]]:
+    """Yield a row that was sent with what the sheet says now beside what it was sent with, if that differs."""
+    if used is None or found.purged_at is not None:
+        return
+    kept = {column: text for column, text in json.loads(found.cells).items() if column in used}
+    beside = {column: text for column, text in row.values.items() if column not in used}
+    both = kept | beside
+    cells = _JSON.encode({column: both[column] for column in {**row.values, **both} if column in both})
+    if cells != found.cells:
+        checked = digest(found.campaign_id, found.key, found.to_number, cells)
+        yield {"row_id": found.id, "new_cells": cells, "new_digest": checked}

@@ -11,7 +11,7 @@ from dispatcher.loader.header import BUILT_IN, Header, wanted_columns
 from dispatcher.loader.hollow import ERRORS, is_invisible
 from dispatcher.loader.phone_numbers import TWO_NUMBERS, Number, holds_two_numbers, read_number
 from dispatcher.loader.rows import Note, Row
-from dispatcher.models import Campaign, Notice, mask_digits, tidy_parameter
+from dispatcher.models import Campaign, Notice, mask_digits, mask_phone_numbers, tidy_parameter
 from dispatcher.placeholders import Placeholder, Text
 
 
@@ -156,7 +156,7 @@ class Drafter:
     def show(self, draft: Draft, key: str) -> str:
         """Return a cell as people may see it: phone numbers masked."""
         value = draft.values.get(key, "")
-        return mask_digits(value) if key in self.to_columns else value
+        return mask_digits(value) if key in self.to_columns else mask_phone_numbers(value)
 
     def make_notice(self, draft: Draft, key: str, reason: str) -> Notice:
         """Return a notice about one cell."""
@@ -208,7 +208,8 @@ class Drafter:
         """Return a text of the message as people may see it, in English; phone numbers masked."""
         sent = tidy_parameter(self._fill(text, {**draft.values, "to": draft.to, "today": self._today}))
         numbers = {"to", *self.to_columns}
-        return sent if numbers.isdisjoint(part.key for part in text.placeholders) else mask_digits(sent)
+        is_free_of_numbers = numbers.isdisjoint(part.key for part in text.placeholders)
+        return mask_phone_numbers(sent) if is_free_of_numbers else mask_digits(sent)
 
     @staticmethod
     def _fill(text: Text, values: Mapping[str, str]) -> str:

@@ -1,6 +1,7 @@
 """Finds the header row and gives every column a name of its own."""
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -8,10 +9,11 @@ from itertools import takewhile
 from dispatcher.errors import SheetError
 from dispatcher.loader.cells import tidy_text
 from dispatcher.loader.rows import HEADER_SEARCH_ROWS, MAX_COLUMNS, Row, column_letters
-from dispatcher.models import Campaign, mask_digits
+from dispatcher.models import REASON_COLUMN, STATE_COLUMN, Campaign, mask_digits
 from dispatcher.placeholders import Text, fold
 
 BUILT_IN = frozenset({"to", "today"})
+_NUMBERED = re.compile(r" \(\d+\)\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,20 @@ class Header:
     labels: tuple[str, ...]
     keys: tuple[str, ...]
     repeated: Mapping[str, tuple[str, ...]]
+
+    def find_outcome(self) -> tuple[int, int] | None:
+        """Return where the last export this sheet went through wrote state and reason; None if there was none.
+
+        Exports number their columns where the sheet has such names: ``state (2)``.
+        """
+        found = state = None
+        for position, key in enumerate(self.keys):
+            name = _NUMBERED.sub("", key)
+            if name == STATE_COLUMN:
+                state = position
+            elif name == REASON_COLUMN and state is not None:
+                found, state = (state, position), None
+        return found
 
     def count_found(self, wanted: Iterable[str]) -> int:
         """Return how many of the wanted folded names are columns."""

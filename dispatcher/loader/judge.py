@@ -10,7 +10,7 @@ from dispatcher.loader.header import BUILT_IN, Header
 from dispatcher.loader.hollow import EMPTY_WORDS, PROGRAM_WORDS
 from dispatcher.loader.rows import Row, Table, name_column
 from dispatcher.loader.seen import SeenKeys
-from dispatcher.models import Campaign, Notice, Problem, Recipient, Refusal, State, mask_digits
+from dispatcher.models import HIDDEN_REASON, Campaign, Notice, Problem, Recipient, Refusal, State, mask_digits
 from dispatcher.placeholders import Placeholder, Text, fold
 
 Check = Callable[[Recipient], Refusal | None]
@@ -118,7 +118,7 @@ class Judge:
                 reason = f'left out because "{self._drafter.label(key)}" says so'
                 return self._find_unknown_person(draft, key) or self._refuse(draft, key, reason, State.SKIPPED)
         if draft.row.hidden and self._campaign.sheet.hidden_rows == "skip":
-            return self._refuse(draft, "", "hidden by a filter in Excel or by hand", State.SKIPPED)
+            return self._refuse(draft, "", HIDDEN_REASON, State.SKIPPED)
         for key in rules if draft.faults else ():
             if key in draft.faults:
                 return self._refuse(draft, key, f"the cell {draft.faults[key]}")
@@ -217,9 +217,15 @@ class Judge:
         recipient = Recipient(draft.row.number, draft.to, draft.key, draft.values, tuple(draft.notices))
         refusal = self._check(recipient) if self._check else None
         if refusal is not None:
-            return replace(refusal, key=self._claim_key(draft), to=draft.to)
+            column = self._label_as_sheet(refusal.column)
+            return replace(refusal, column=column, key=self._claim_key(draft), to=draft.to)
         earlier = self._seen.add(draft.key, draft.row.number)
         return recipient if earlier is None else self._refuse_duplicate(draft, earlier)
+
+    def _label_as_sheet(self, columns: str) -> str:
+        """Return the columns that the caller's check blames, as the campaign file spells them, by their labels."""
+        whole = self._drafter.label(fold(columns))
+        return whole or ", ".join(self._drafter.label(fold(name)) or name for name in columns.split(", "))
 
     def _refuse_duplicate(self, draft: Draft, earlier: int) -> Refusal:
         what = "number" if draft.key == draft.to else "key"

@@ -40,6 +40,7 @@ class Look:
         date_columns: columns that hold dates.
         opt_out_columns: columns that seem to say who must not be messaged.
         other_sheets: further worksheets that hold phone numbers as well.
+        other_number_columns: columns that hold phone numbers as well, by their names or the + in them.
     """
 
     sheet_name: str | None
@@ -50,6 +51,7 @@ class Look:
     date_columns: tuple[str, ...]
     opt_out_columns: tuple[str, ...]
     other_sheets: tuple[str, ...] = ()
+    other_number_columns: tuple[str, ...] = ()
 
 
 def look_at(path: Path) -> Look:
@@ -61,17 +63,35 @@ def look_at(path: Path) -> Look:
     tables = [table for table in open_tables(path, SheetRules()) if table.is_visible]
     looks = [look for table in tables if (look := _look_at_table(table, is_only=len(tables) == 1))]
     if not looks:
-        raise SheetError(f"{path.name}: no column below a header holds phone numbers; write them as +12025550123")
+        raise SheetError(f"{path.name}: {_explain_nothing(tables)}")
     best = max(looks, key=lambda look: len(look.columns))
     others = (look.sheet_name for look in looks if look is not best)
     return replace(best, other_sheets=tuple(name for name in others if name))
 
 
-def _look_at_table(table: Table, *, is_only: bool) -> Look | None:
+def _explain_nothing(tables: Sequence[Table]) -> str:
+    """Say why no column of numbers was found, and what to do."""
+    for table in tables:
+        rows = _read_start(table)
+        if rows and any(map(_looks_like_a_number, rows[0].texts)):
+            where = f' of the sheet "{table.name}"' if table.name and len(tables) > 1 else ""
+            return (
+                f"the first row{where} (row {rows[0].number}) already holds a phone number;"
+                " a row with the names of the columns must stand above it"
+            )
+    return "no column below a header holds phone numbers; write them as +12025550123"
+
+
+def _read_start(table: Table) -> list[Row]:
+    """Return the rows that are looked at; none of a CSV file that is read with the wrong delimiter."""
     try:
-        rows = [row for row in itertools.islice(table.read_rows(), _ROWS_LOOKED_AT) if not row.is_blank]
-    except SheetError:  # a CSV file read with the wrong delimiter
-        return None
+        return [row for row in itertools.islice(table.read_rows(), _ROWS_LOOKED_AT) if not row.is_blank]
+    except SheetError:
+        return []
+
+
+def _look_at_table(table: Table, *, is_only: bool) -> Look | None:
+    rows = _read_start(table)
     first = _find_first_number(rows)
     if not first:
         return None
@@ -164,4 +184,7 @@ def _describe(table: Table, header: Header, data: list[Row], *, is_only: bool) -
         is_national=numbers.national > numbers.international,
         date_columns=tuple(column.label for column in columns if column.is_date),
         opt_out_columns=tuple(label for label in header.labels if _OPT_OUT_WORD.search(label)),
+        other_number_columns=tuple(
+            column.label for column in candidates if column is not numbers and any(column.weight[:2])
+        ),
     )

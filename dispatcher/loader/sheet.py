@@ -15,7 +15,7 @@ from dispatcher.loader.replay import RecordedRows
 from dispatcher.loader.rows import Row
 from dispatcher.loader.seen import SeenKeys
 from dispatcher.loader.suppression import read_suppressed
-from dispatcher.models import Campaign, Notice, Recipient, Refusal
+from dispatcher.models import HIDDEN_REASON, Campaign, Notice, Recipient, Refusal, State
 
 
 class Sheet:
@@ -40,6 +40,7 @@ class Sheet:
         self.notices: list[Notice] = []
         self._campaign = campaign
         self._opened = opened
+        self._outcome = opened.header.find_outcome()
         self._today = today
         self._check = check
         self._suppressed = read_suppressed(campaign.recipient, campaign.sheet.encoding)
@@ -89,15 +90,19 @@ class Sheet:
 
     def _rows_below_header(self) -> Iterator[Row]:
         last = self._opened.header.row_number
-        return dropwhile(lambda row: row.number <= last, self._opened.table.read_rows())
+        rows = dropwhile(lambda row: row.number <= last, self._opened.table.read_rows())
+        return rows if self._outcome is None else _hide_marked(rows, *self._outcome)
 
     def refuse_hidden_rows(self) -> None:
-        """Raise ``HiddenRowsError`` when Excel hides rows, for the campaign does not say what they mean."""
-        if not self._opened.table.scan().may_hide_rows:
+        """Raise ``HiddenRowsError`` when rows are hidden, for the campaign does not say what they mean.
+
+        Excel hides them, or hid them in the sheet that this is an export of.
+        """
+        if self._outcome is None and not self._opened.table.scan().may_hide_rows:
             return
         hidden = [row.number for row in self._data_rows() if row.hidden]
         if hidden:
-            raise HiddenRowsError(self.path.name, hidden)
+            raise HiddenRowsError(self.path.name, hidden, is_export=self._outcome is not None)
 
 
 def read_recipients(campaign: Campaign, path: Path, *, today: date, check: Check | None = None) -> Sheet:
@@ -118,6 +123,13 @@ def read_recipients(campaign: Campaign, path: Path, *, today: date, check: Check
     if campaign.sheet.hidden_rows == "error":
         sheet.refuse_hidden_rows()
     return sheet
+
+
+def _hide_marked(rows: Iterator[Row], state: int, reason: int) -> Iterator[Row]:
+    """Hide the rows that were hidden in the sheet an export was made of; the export itself shows them."""
+    for row in rows:
+        is_marked = len(row.texts) > reason and row.texts[reason].strip() == HIDDEN_REASON
+        yield row._replace(hidden=True) if is_marked and row.texts[state].strip() == State.SKIPPED else row
 
 
 def _describe_file(path: Path, opened: OpenedSheet) -> list[Notice]:

@@ -76,6 +76,8 @@ def _draft_recipient(look: "Look") -> Iterator[str]:
         yield f"to = {_quote(_placeholder(look.number_column))}"
     else:
         yield f'to = ""                    # rename the column {_quote(look.number_column)}: no : and no braces'
+    if look.other_number_columns:
+        yield f"# There are phone numbers in these columns as well: {', '.join(map(_quote, look.other_number_columns))}"
     if look.is_national:
         yield 'written_as = "national"    # without the country code; else "international"'
         yield 'default_region = ""        # fill in: the country of the numbers, such as "GB"'
