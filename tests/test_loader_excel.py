@@ -508,6 +508,26 @@ def test_an_unknown_sheet_is_refused_with_those_there_are(tmp_path: Path) -> Non
     )
 
 
+def test_an_opt_out_that_is_merged_over_rows_leaves_nobody_to_chance(tmp_path: Path) -> None:
+    """Excel shows one "yes" over three rows, and only the first of them has it."""
+    path = tmp_path / "recipients.xlsx"
+    workbook = xlsxwriter.Workbook(path)
+    sheet = workbook.add_worksheet()
+    sheet.write_row(0, 0, ["phone", "name", "opt out"])
+    for number in range(4):
+        sheet.write_row(number + 1, 0, [f"+1202555010{number}", "Ana"])
+    sheet.merge_range("C2:C4", "yes")
+    workbook.close()
+
+    found = read_all(path, skip_if={"opt out": ("yes",)})
+
+    assert [type(row) for row in found] == [Refusal, Refusal, Refusal, Recipient]
+    assert isinstance(found[1], Refusal)
+    assert found[1].reason == (
+        "the cell is blank, and it may leave the person out (it is merged with C2: unmerge the cells)"
+    )
+
+
 def test_merged_cells_are_named_with_the_cell_that_has_the_value(tmp_path: Path) -> None:
     """Only the first cell of a merged range has the value; the others say which one it is."""
     path = tmp_path / "recipients.xlsx"

@@ -32,6 +32,7 @@ class Judge:
     ) -> None:
         self._campaign = campaign
         self._table = table
+        self._has_merged_cells = bool(table.scan().merged)
         self._keys = header.keys
         self._drafter = Drafter(campaign, header, today)
         self._to_column = next(iter(self._drafter.to_columns), "")
@@ -119,9 +120,11 @@ class Judge:
                 return self._find_unknown_person(draft, key) or self._refuse(draft, key, reason, State.SKIPPED)
         if draft.row.hidden and self._campaign.sheet.hidden_rows == "skip":
             return self._refuse(draft, "", HIDDEN_REASON, State.SKIPPED)
-        for key in rules if draft.faults else ():
+        for key in rules:
             if key in draft.faults:
                 return self._refuse(draft, key, f"the cell {draft.faults[key]}")
+            if hint := self._hint_merged(draft, key):
+                return self._refuse(draft, key, f"the cell is blank, and it may leave the person out{hint}")
         return None
 
     def _find_unknown_person(self, draft: Draft, key: str) -> Refusal | None:
@@ -145,7 +148,7 @@ class Judge:
 
     def _hint_merged(self, draft: Draft, key: str) -> str:
         """Say that a blank cell is covered by a merged one; only the first cell of a range has the value."""
-        if key not in self._keys or draft.values[key]:
+        if not self._has_merged_cells or key not in self._keys or draft.values[key]:
             return ""
         cell = self._table.scan().merged_with(draft.row.number, self._keys.index(key))
         return f" (it is merged with {cell}: unmerge the cells)" if cell else ""
