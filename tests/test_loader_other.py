@@ -19,6 +19,8 @@ START = (
     '<?xml version="1.0" encoding="UTF-8"?><office:document-content'
     ' xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"'
     ' xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0"'
+    ' xmlns:draw="urn:oasis:names:tc:opendocument:xmlns:drawing:1.0"'
+    ' xmlns:svg="urn:oasis:names:tc:opendocument:xmlns:svg-compatible:1.0"'
     ' xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"'
     ' xmlns:calcext="urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0">'
     '<office:body><office:spreadsheet><table:table table:name="October">'
@@ -47,6 +49,7 @@ def row(*cells: str, options: str = "") -> str:
     return f"<table:table-row {options}>{''.join(cells)}</table:table-row>"
 
 
+TEXT_BOX = "<draw:frame><draw:text-box><text:p>8</text:p></draw:text-box></draw:frame>"
 HEADER = row(text("phone"), text("name"))
 ANA = row(text(PHONE), text("Ana"))
 
@@ -88,8 +91,11 @@ LEFT_OUT = "row 3, -: hidden by a filter in Excel or by hand"
         (text("3.12.", 'office:date-value="2026-12-03"', "date"), "2026-12-03"),
         (text("26:30", 'office:time-value="PT26H30M00S"', "time"), "26:30"),
         (cell("<office:annotation><text:p>#N/A</text:p></office:annotation><text:p>Ana</text:p>"), "Ana"),
+        (text("Err:502 is text"), "Err:502 is text"),
+        (cell("<text:p>12</text:p>" + TEXT_BOX, "float", 'office:value="12"'), "12"),
+        (cell("<draw:frame><draw:image/></draw:frame><text:p>Ana</text:p>"), "Ana"),
     ],
-    ids=["text", "rich-text", "number", "date", "duration", "comment"],
+    ids=["text", "rich-text", "number", "date", "duration", "comment", "about-an-error", "number-under-a-box", "image"],
 )
 def test_cells_of_an_ods_become_the_text_people_see(tmp_path: Path, content: str, value: str) -> None:
     """Dates in ISO form, numbers without .0, comments left out."""
@@ -166,6 +172,27 @@ def test_errors_in_an_ods_are_refused_by_name(tmp_path: Path, failed: str, name:
 
     assert read_refusals(path) == [NOT_AVAILABLE.replace("#N/A", name)]
     assert [found.row_number for found in read_all(path, sheet=INCLUDE)] == [2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    "drawn",
+    [
+        cell(f"<text:p>+4915112345678</text:p>{TEXT_BOX}"),
+        cell(f"{TEXT_BOX}<text:p>Ana</text:p>"),
+        cell("<text:p>Ana</text:p><draw:frame><svg:title>Logo</svg:title><draw:image/></draw:frame>"),
+    ],
+    ids=["after", "before", "title-of-an-image"],
+)
+def test_a_text_box_in_a_cell_of_an_ods_is_refused(tmp_path: Path, drawn: str) -> None:
+    """Its text is joined to the cell's: a number would have one more digit, which is another person."""
+    path = write_ods(tmp_path, HEADER, ANA, row(text("+12025550101"), drawn), row(text("+12025550102"), text("Bob")))
+
+    assert read_refusals(path) == [
+        (
+            "row 3, name: the cell holds a drawing or text box, whose text would be read as the cell's: remove it or"
+            " save the file as .xlsx"
+        )
+    ]
 
 
 def test_a_row_with_nothing_but_an_error_is_refused(tmp_path: Path) -> None:

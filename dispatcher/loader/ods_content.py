@@ -1,5 +1,6 @@
-"""Looks through the content of an .ods file, before calamine unfolds it: for hidden rows, errors and its size."""
+"""Looks through the content of an .ods file, before calamine unfolds it: hidden rows, misread cells, size."""
 
+import re
 import zipfile
 from pathlib import Path
 from typing import IO
@@ -9,14 +10,17 @@ from defusedxml import DefusedXmlException  # type: ignore[import-untyped]  # sh
 
 from dispatcher.errors import SheetError
 from dispatcher.loader.archive import PROTECTED, ExcessError, check_archive
+from dispatcher.loader.excel_cells import CellText, read_error
 from dispatcher.loader.rows import MAX_CELLS
 from dispatcher.loader.unseen import Unseen
 
 _PART, _MANIFEST = "content.xml", "META-INF/manifest.xml"
 _ENCRYPTED = b"encryption-data"  # an element of the manifest, see ODF 1.3, part 2
-_ERROR_NAMES = frozenset({"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!"})
-_ERROR_CODE = "Err:"
-_LONGEST_ERROR = 10
+_ERROR_NAME = re.compile(r"#(?:N/A|REF!|VALUE!|DIV/0!|NAME\?|NUM!|NULL!)|Err:\d{3}")
+_LONGEST_WORD = 10
+_DRAWN_OVER = CellText(
+    "", "holds a drawing or text box, whose text would be read as the cell's: remove it or save the file as .xlsx"
+)
 _MAX_LETTERS = 50 * 1000**2
 _TOO_MANY_CELLS = f"its rows and columns repeat to more than {MAX_CELLS:,} cells"
 _CELLS = ("table:table-cell", "table:covered-table-cell")
@@ -38,7 +42,10 @@ class OdsContent:
         self._row_count, self._last_row, self._width = 0, 0, 0
         self._row_repeats, self._row_is_hidden = 1, False
         self._row_width, self._position, self._cell_repeats = 0, 0, 1
-        self._row_errors: dict[int, str] = {}
+        self._row_cells: dict[int, CellText] = {}
+        self._attributes: dict[str, str] = {}
+        self._drawings, self._is_drawn_over = 0, False
+        self._error, self._shown = "", ""
         self._text: str | None = None
         self._cell_count, self._text_length = 0, 0
 
@@ -60,12 +67,14 @@ class OdsContent:
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         if name in _CELLS:
             self._start_cell(attributes)
-        elif name == "text:p" and not self._notes:
+        elif name.startswith("draw:"):
+            self._drawings += 1
+        elif name == "text:p" and not self._notes and not self._drawings:
             self._text = ""
         elif name == "table:table-row":
             self._row_repeats = int(attributes.get("table:number-rows-repeated", 1))
             self._row_is_hidden = any(self._groups) or attributes.get("table:visibility") in ("collapse", "filter")
-            self._row_width, self._position, self._row_errors = 0, 0, {}
+            self._row_width, self._position, self._row_cells = 0, 0, {}
         elif name == "table:table":
             self.sheets.append(Unseen())
             self._row_count, self._last_row, self._width = 0, 0, 0
@@ -77,23 +86,41 @@ class OdsContent:
     def _start_cell(self, attributes: dict[str, str]) -> None:
         self._cell_repeats = int(attributes.get("table:number-columns-repeated", 1))
         self._position += self._cell_repeats
+        self._attributes, self._shown, self._is_drawn_over = attributes, "", False
         if "office:value-type" in attributes:
             self._row_width = self._position
             self._count_text(len(attributes.get("office:string-value", "")))
-        if attributes.get("calcext:value-type") == "error" or "table:error" in attributes:
-            self._keep_error("#?")
+        is_error = attributes.get("calcext:value-type") == "error" or "table:error" in attributes
+        self._error = "#?" if is_error else ""  # its text comes later than that it is one
 
-    def _keep_error(self, name: str) -> None:
-        """Note an error for all cells that repeat the present one; its text comes later than that it is one."""
+    def _end_cell(self) -> None:
+        told = self._judge_cell()
+        if told:
+            self._keep(told)
+
+    def _judge_cell(self) -> CellText | None:
+        """Return what is to be read in place of what calamine reads in the cell that ends here."""
+        if self._error:
+            return read_error(self._error)
+        is_text = self._attributes.get("office:value-type") == "string"
+        if self._is_drawn_over and is_text and "office:string-value" not in self._attributes:
+            return _DRAWN_OVER
+        return None
+
+    def _keep(self, told: CellText) -> None:
+        """Note what is told of all cells that repeat the present one."""
         self._row_width = self._position
         if self._position > MAX_CELLS:
             raise ExcessError(_TOO_MANY_CELLS)
-        self._row_errors |= dict.fromkeys(range(self._position - self._cell_repeats, self._position), name)
+        self._row_cells |= dict.fromkeys(range(self._position - self._cell_repeats, self._position), told)
 
     def _add_text(self, text: str) -> None:
-        if self._text is not None:
+        if self._drawings and not self._notes:
+            self._is_drawn_over = self._is_drawn_over or not text.isspace()
+            self._count_text(len(text))
+        elif self._text is not None:
             self._row_width = self._position
-            self._text = (self._text + text)[: _LONGEST_ERROR + 1]
+            self._text = (self._text + text)[: _LONGEST_WORD + 1]
             self._count_text(len(text))
 
     def _count_text(self, length: int) -> None:
@@ -102,10 +129,14 @@ class OdsContent:
             raise ExcessError(f"its cells repeat to more than {_MAX_LETTERS:,} letters")
 
     def _end(self, name: str) -> None:
-        if name == "text:p" and self._text is not None:
-            if self._text in _ERROR_NAMES or self._text.startswith(_ERROR_CODE):
-                self._keep_error(self._text)
-            self._text = None
+        if name == "text:p" and self._text is not None and not self._drawings:
+            self._shown, self._text = self._text, None
+            if _ERROR_NAME.fullmatch(self._shown):
+                self._error = self._shown
+        elif name in _CELLS:
+            self._end_cell()
+        elif name.startswith("draw:"):
+            self._drawings -= 1
         elif name == "table:table-row":
             self._end_row()
         elif name == "table:table":
@@ -126,8 +157,8 @@ class OdsContent:
         rows = range(first, self._last_row + 1)
         if self._row_is_hidden:
             self.sheets[-1].hidden.update(rows)
-        if self._row_errors:
-            self.sheets[-1].errors.update(dict.fromkeys(rows, self._row_errors))
+        if self._row_cells:
+            self.sheets[-1].cells.update(dict.fromkeys(rows, self._row_cells))
 
 
 def _refuse_document_type(*_: object) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dispatcher.errors import SheetError
 from dispatcher.loader.archive import PROTECTED, ExcessError
+from dispatcher.loader.excel_cells import CellText, read_error
 from dispatcher.loader.unseen import ERROR_NAMES, Cell, HiddenRow, Unseen, gather
 
 _MAX_BYTES = 100 * 1000**2
@@ -68,16 +69,16 @@ def _read_sheet(stream: bytes, start: int, end: int) -> Iterator[Cell | HiddenRo
             row, position = struct.unpack_from("<HH", content)
             if kind == _NUMBERS:
                 (position,) = struct.unpack("<H", content[-2:])
-            yield Cell(row, position, _find_error(kind, content))
+            yield Cell(row, position, _find_told(kind, content))
 
 
-def _find_error(kind: int, content: bytes) -> str:
-    """Return the name of the error that a cell shows, as a value or as the result of a formula."""
+def _find_told(kind: int, content: bytes) -> CellText | None:
+    """Return the error that a cell shows, as a value or as the result of a formula."""
     if kind == _BOOL_OR_ERROR and content[7] == 1:
-        return ERROR_NAMES.get(content[6], "#?")
+        return read_error(ERROR_NAMES.get(content[6], "#?"))
     if kind == _FORMULA and content[6] == 2 and content[12:14] == b"\xff\xff":
-        return ERROR_NAMES.get(content[8], "#?")
-    return ""
+        return read_error(ERROR_NAMES.get(content[8], "#?"))
+    return None
 
 
 def _read_workbook_stream(content: bytes) -> bytes:

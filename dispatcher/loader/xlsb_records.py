@@ -14,6 +14,7 @@ from typing import BinaryIO
 from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]  # ships no types
 
 from dispatcher.loader.archive import check_archive
+from dispatcher.loader.excel_cells import read_error
 from dispatcher.loader.unseen import ERROR_NAMES, Cell, HiddenRow, Unseen, gather
 
 _SHEET_OF_BOOK = 156
@@ -64,7 +65,7 @@ def _read_sheet(source: BinaryIO) -> Iterator[Cell | HiddenRow]:
         elif kind in _CELLS:
             (position,) = struct.unpack_from("<I", content)
             shows_error = kind in (_ERROR, _ERROR_RESULT)
-            yield Cell(row, position, ERROR_NAMES.get(content[8], "#?") if shows_error else "")
+            yield Cell(row, position, read_error(ERROR_NAMES.get(content[8], "#?")) if shows_error else None)
 
 
 def _read_records(source: BinaryIO) -> Iterator[tuple[int, bytes]]:
