@@ -104,6 +104,28 @@ def test_cells_of_an_ods_become_the_text_people_see(tmp_path: Path, content: str
     assert read_recipient(path).values["name"] == value
 
 
+@pytest.mark.parametrize(
+    ("number", "shown", "value"),
+    [
+        ("1", "TRUE", "TRUE"),
+        ("0", "FALSE", "FALSE"),
+        ("1", "wahr", "TRUE"),
+        ("0", "\u041b\u041e\u0416\u042c", "FALSE"),
+        ("1", "VERDADEIRO", "TRUE"),
+        ("1", "Wahrheit", "1"),
+        ("2", "TRUE", "2"),
+        ("1", "FALSE", "1"),
+    ],
+)
+def test_what_a_formula_of_an_ods_shows_as_a_boolean_is_one(
+    tmp_path: Path, number: str, shown: str, value: str
+) -> None:
+    """It is stored as a number, and skip_if = ["true"] would let through who has opted out."""
+    path = write_ods(tmp_path, HEADER, row(text(PHONE), text(shown, f'office:value="{number}"', "float")))
+
+    assert read_recipient(path).values["name"] == value
+
+
 def test_formats_of_an_ods_are_said_to_be_unknown(tmp_path: Path) -> None:
     """15 % would be sent as 0.15, and nothing in the cells that are read tells."""
     sheet = read(write_ods(tmp_path, HEADER, row(text(PHONE), text("15 %", 'office:value="0.15"', "percentage"))))

@@ -10,7 +10,7 @@ from defusedxml import DefusedXmlException  # type: ignore[import-untyped]  # sh
 
 from dispatcher.errors import SheetError
 from dispatcher.loader.archive import PROTECTED, ExcessError, check_archive
-from dispatcher.loader.excel_cells import CellText, read_error
+from dispatcher.loader.excel_cells import CellText, read_bool, read_error
 from dispatcher.loader.rows import MAX_CELLS
 from dispatcher.loader.unseen import Unseen
 
@@ -18,6 +18,15 @@ _PART, _MANIFEST = "content.xml", "META-INF/manifest.xml"
 _ENCRYPTED = b"encryption-data"  # an element of the manifest, see ODF 1.3, part 2
 _ERROR_NAME = re.compile(r"#(?:N/A|REF!|VALUE!|DIV/0!|NAME\?|NUM!|NULL!)|Err:\d{3}")
 _LONGEST_WORD = 10
+# What LibreOffice shows in its usual languages; the formula gives 1 or 0, and only its format makes a word of it.
+_TRUE = re.compile(
+    "TRUE|WAHR|VRAI|VERDADERO|VERDADEIRO|VERO|WAAR|PRAWDA|SANT|SAND|SANN|TOSI|PRAVDA|IGAZ|ISTINA|CERT"
+    "|DO\u011eRU|ADEV\u0102RAT|\u0418\u0421\u0422\u0418\u041d\u0410|\u0406\u0421\u0422\u0418\u041d\u0410"
+)
+_FALSE = re.compile(
+    "FALSE|FALSCH|FAUX|FALSO|ONWAAR|FALSKT|FALSK|USANN|NEPRAVDA|HAMIS|FALS"
+    "|FA\u0141SZ|EP\u00c4TOSI|YANLI\u015e|LA\u017d|\u041b\u041e\u0416\u042c|\u0425\u0418\u0411\u041d\u0406\u0421\u0422\u042c"
+)
 _DRAWN_OVER = CellText(
     "", "holds a drawing or text box, whose text would be read as the cell's: remove it or save the file as .xlsx"
 )
@@ -105,7 +114,15 @@ class OdsContent:
         is_text = self._attributes.get("office:value-type") == "string"
         if self._is_drawn_over and is_text and "office:string-value" not in self._attributes:
             return _DRAWN_OVER
-        return None
+        return self._find_boolean()
+
+    def _find_boolean(self) -> CellText | None:
+        """Return TRUE or FALSE for a number that is shown as one."""
+        if self._attributes.get("office:value-type") != "float":
+            return None
+        number, shown = self._attributes.get("office:value", ""), self._shown.upper()
+        words = {"1": _TRUE, "0": _FALSE}.get(number)
+        return read_bool(number == "1") if words and words.fullmatch(shown) else None
 
     def _keep(self, told: CellText) -> None:
         """Note what is told of all cells that repeat the present one."""
