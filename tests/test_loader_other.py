@@ -54,13 +54,14 @@ HEADER = row(text("phone"), text("name"))
 ANA = row(text(PHONE), text("Ana"))
 
 
-def write_ods(folder: Path, *rows: str, start: str = START) -> Path:
+def write_ods(folder: Path, *rows: str, start: str = START, generator: str = "ODFPY/1.4.1") -> Path:
     """Write a sheet called October with these rows, as LibreOffice would."""
     path = folder / "recipients.ods"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
         archive.writestr("META-INF/manifest.xml", MANIFEST)
         archive.writestr("content.xml", start + "".join(rows) + END)
+        archive.writestr("meta.xml", f"<office:meta><meta:generator>{generator}</meta:generator></office:meta>")
     return path
 
 
@@ -215,6 +216,29 @@ def test_a_text_box_in_a_cell_of_an_ods_is_refused(tmp_path: Path, drawn: str) -
             " save the file as .xlsx"
         )
     ]
+
+
+UNCALCULATED = (
+    "row 3, name: the cell holds a formula that was never calculated: open the file in Excel or LibreOffice, save it,"
+    " try again"
+)
+EMPTY = "row 2, name: the cell is empty, and the message needs it: fill it in"
+FORMULA = '<table:table-cell table:formula="of:=[.A2]"/>'
+
+
+def test_a_formula_of_an_ods_that_was_never_calculated_is_refused(tmp_path: Path) -> None:
+    """Libraries write formulas without results, which read as blank: nobody would have opted out."""
+    path = write_ods(tmp_path, HEADER, ANA, row(text("+12025550101"), FORMULA))
+
+    assert read_refusals(path) == [UNCALCULATED]
+
+
+@pytest.mark.parametrize("generator", ["LibreOffice/24.8.2.1$Linux_X86_64", "MicrosoftOffice/15.0 MicrosoftExcel"])
+def test_a_formula_of_an_ods_that_gives_no_text_is_blank(tmp_path: Path, generator: str) -> None:
+    """LibreOffice leaves out the result of =IF(B2="yes";"stop";"") where it is empty."""
+    path = write_ods(tmp_path, HEADER, row(text(PHONE), FORMULA), generator=generator)
+
+    assert read_refusals(path) == [EMPTY]
 
 
 def test_a_row_with_nothing_but_an_error_is_refused(tmp_path: Path) -> None:
@@ -393,6 +417,33 @@ def test_a_formula_in_an_xls_that_failed_is_refused_by_name(tmp_path: Path) -> N
     assert read_refusals(path) == [NOT_AVAILABLE.replace("#N/A", "#DIV/0!")]
 
 
+def replace_record(path: Path, kind: int) -> None:
+    """Put a record of another kind in place of that of the code page, which nobody needs."""
+    content = path.read_bytes()
+    place = content.index(struct.pack("<HH", 0x0042, 2))
+    path.write_bytes(content[:place] + struct.pack("<HH", kind, 2) + content[place + 4 :])
+
+
+def write_formula(sheet: Any) -> None:
+    """Write a formula into row 3, without a result."""
+    sheet.write(2, 1, xlwt.Formula('UPPER("stop")'))
+
+
+def test_a_formula_of_an_xls_that_was_never_calculated_is_refused(tmp_path: Path) -> None:
+    """The library xlwt puts an empty text where a result belongs: nobody would have opted out."""
+    path = write_xls(tmp_path, (PHONE, "Ana"), BOB[:1], change=write_formula)
+
+    assert read_refusals(path) == [UNCALCULATED]
+
+
+def test_a_formula_of_an_xls_that_gives_no_text_is_blank(tmp_path: Path) -> None:
+    """Excel and LibreOffice say which program calculated last; then the empty text is a result."""
+    path = write_xls(tmp_path, (PHONE, "Ana"), BOB[:1], change=write_formula)
+    replace_record(path, 0x01C1)
+
+    assert read_refusals(path) == [EMPTY.replace("row 2", "row 3")]
+
+
 def hide(sheet: Any) -> None:
     """Hide row 3 as a filter does."""
     sheet.row(2).hidden = True
@@ -427,9 +478,7 @@ def test_an_ods_with_a_password_is_refused(tmp_path: Path) -> None:
 def test_an_xls_with_a_password_is_refused(tmp_path: Path) -> None:
     """The record of the password stands among those of the workbook."""
     path = write_xls(tmp_path, BOB)
-    content = path.read_bytes()
-    place = content.index(struct.pack("<HH", 0x0042, 2))  # the code page, which nobody needs
-    path.write_bytes(content[:place] + struct.pack("<HH", 0x002F, 2) + content[place + 4 :])
+    replace_record(path, 0x002F)
 
     assert read_error(path) == "recipients.xls: is protected by a password; save it without one and try again"
 

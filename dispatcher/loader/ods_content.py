@@ -10,11 +10,13 @@ from defusedxml import DefusedXmlException  # type: ignore[import-untyped]  # sh
 
 from dispatcher.errors import SheetError
 from dispatcher.loader.archive import PROTECTED, ExcessError, check_archive
-from dispatcher.loader.excel_cells import CellText, read_bool, read_error
+from dispatcher.loader.excel_cells import UNCALCULATED, CellText, read_bool, read_error
 from dispatcher.loader.rows import MAX_CELLS
 from dispatcher.loader.unseen import Unseen
 
-_PART, _MANIFEST = "content.xml", "META-INF/manifest.xml"
+_PART, _MANIFEST, _META = "content.xml", "META-INF/manifest.xml", "meta.xml"
+# LibreOffice/24.8, MicrosoftOffice/15.0, ONLYOFFICE/8.1 and so on; libraries that write formulas name themselves.
+_CALCULATING = re.compile(rb"(?i)<meta:generator>[^<]*(?:office|gnumeric)")
 _ENCRYPTED = b"encryption-data"  # an element of the manifest, see ODF 1.3, part 2
 _ERROR_NAME = re.compile(r"#(?:N/A|REF!|VALUE!|DIV/0!|NAME\?|NUM!|NULL!)|Err:\d{3}")
 _LONGEST_WORD = 10
@@ -40,12 +42,17 @@ class OdsContent:
 
     The names of elements are compared with the prefixes that every writer uses, as calamine does.
 
+    Args:
+        is_calculated: whether an office program wrote the file; it leaves out the result of a formula only when
+            it is an empty text.
+
     Attributes:
         sheets: what calamine does not tell about each sheet, in their order; rows that are empty hide nothing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_calculated: bool) -> None:
         self.sheets: list[Unseen] = []
+        self._is_calculated = is_calculated
         self._groups: list[bool] = []
         self._notes = 0
         self._row_count, self._last_row, self._width = 0, 0, 0
@@ -111,8 +118,10 @@ class OdsContent:
         """Return what is to be read in place of what calamine reads in the cell that ends here."""
         if self._error:
             return read_error(self._error)
-        is_text = self._attributes.get("office:value-type") == "string"
-        if self._is_drawn_over and is_text and "office:string-value" not in self._attributes:
+        kind = self._attributes.get("office:value-type")
+        if kind is None and "table:formula" in self._attributes and not self._is_calculated:
+            return UNCALCULATED
+        if self._is_drawn_over and kind == "string" and "office:string-value" not in self._attributes:
             return _DRAWN_OVER
         return self._find_boolean()
 
@@ -191,10 +200,12 @@ def look_through_ods(path: Path) -> list[Unseen]:
         Exception: one of ``UNREADABLE``, the file is damaged or its XML has a document type.
     """
     check_archive(path)
-    content = OdsContent()
     with zipfile.ZipFile(path) as archive:
-        if _MANIFEST in archive.namelist() and _ENCRYPTED in archive.read(_MANIFEST):
+        parts = archive.namelist()
+        if _MANIFEST in parts and _ENCRYPTED in archive.read(_MANIFEST):
             raise SheetError(f"{path.name}: {PROTECTED}")
+        is_calculated = _META in parts and _CALCULATING.search(archive.read(_META)) is not None
+        content = OdsContent(is_calculated=is_calculated)
         with archive.open(_PART) as source:
             content.parse(source)
     return content.sheets
