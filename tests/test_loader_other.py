@@ -91,12 +91,26 @@ LEFT_OUT = "row 3, -: hidden by a filter in Excel or by hand"
         (text("12,0", 'office:value="12"', "float"), "12"),
         (text("3.12.", 'office:date-value="2026-12-03"', "date"), "2026-12-03"),
         (text("26:30", 'office:time-value="PT26H30M00S"', "time"), "26:30"),
+        (text("26:30", 'office:time-value="PT26H30M00.036S"', "time"), "26:30"),
+        (text("26:30", 'office:time-value="PT26H29M59.999999S"', "time"), "26:30"),
         (cell("<office:annotation><text:p>#N/A</text:p></office:annotation><text:p>Ana</text:p>"), "Ana"),
         (text("Err:502 is text"), "Err:502 is text"),
         (cell("<text:p>12</text:p>" + TEXT_BOX, "float", 'office:value="12"'), "12"),
         (cell("<draw:frame><draw:image/></draw:frame><text:p>Ana</text:p>"), "Ana"),
     ],
-    ids=["text", "rich-text", "number", "date", "duration", "comment", "about-an-error", "number-under-a-box", "image"],
+    ids=[
+        "text",
+        "rich-text",
+        "number",
+        "date",
+        "duration",
+        "fraction",
+        "just-below",
+        "comment",
+        "about-an-error",
+        "number-under-a-box",
+        "image",
+    ],
 )
 def test_cells_of_an_ods_become_the_text_people_see(tmp_path: Path, content: str, value: str) -> None:
     """Dates in ISO form, numbers without .0, comments left out."""
@@ -125,6 +139,24 @@ def test_what_a_formula_of_an_ods_shows_as_a_boolean_is_one(
     path = write_ods(tmp_path, HEADER, row(text(PHONE), text(shown, f'office:value="{number}"', "float")))
 
     assert read_recipient(path).values["name"] == value
+
+
+@pytest.mark.parametrize(
+    "outside",
+    [
+        text("30.12.1899", 'office:date-value="1899-12-30"', "date"),
+        text("30.12.1899", 'office:date-value="1899-12-30T14:30:00"', "date"),
+        text("-00:30", 'office:time-value="-PT00H30M00S"', "time"),
+    ],
+    ids=["date", "date-and-time", "negative-duration"],
+)
+def test_moments_of_an_ods_outside_the_calendar_are_refused(tmp_path: Path, outside: str) -> None:
+    """As in an .xlsx, where Excel shows them as ####."""
+    path = write_ods(tmp_path, HEADER, row(text(PHONE), outside))
+
+    assert read_refusals(path) == [
+        "row 2, name: the cell is formatted as a date but lies outside Excel's calendar: correct it"
+    ]
 
 
 def test_formats_of_an_ods_are_said_to_be_unknown(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ _MOMENTS: dict[str, Callable[[str], date | time]] = {
     "datetime": datetime.fromisoformat,
     "time": time.fromisoformat,
 }
-_ODS_DURATION = re.compile(r"PT(\d+)H(\d+)M(\d+)S")
+_ODS_DURATION = re.compile(r"(-?)PT(\d+)H(\d+)M(\d+(?:\.\d+)?)S")
 _FORMATS_ARE_UNKNOWN = Notice(
     "how numbers are shown (percent, money, zeros in front) cannot be read from this format, so the bare numbers"
     " are what will be sent; an .xlsx has more"
@@ -122,8 +122,9 @@ def _read_cell(value: Any) -> CellText:
     if isinstance(value, str):
         duration = _ODS_DURATION.fullmatch(value)
         if duration:
-            hours, minutes, seconds = map(int, duration.groups())
-            return read_moment(timedelta(hours=hours, minutes=minutes, seconds=seconds))
+            sign, hours, minutes, seconds = duration.groups()
+            length = timedelta(hours=int(hours), minutes=int(minutes), seconds=float(seconds))
+            return read_moment(-length if sign else length)
         return read_text(value) if value else _EMPTY
     if isinstance(value, bool):
         return read_bool(value)
