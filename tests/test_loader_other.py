@@ -340,13 +340,15 @@ def xlsb_text(position: int, value: str) -> bytes:
     return record(6, struct.pack("<II", position, 0) + wide(value))
 
 
-def write_xlsb(folder: Path, *rows: bytes) -> Path:
+def write_xlsb(folder: Path, *rows: bytes, options: int = 0) -> Path:
     """Write an .xlsb with one sheet, called October."""
     path = folder / "recipients.xlsb"
     sheet = record(0x94, struct.pack("<IIII", 0, 9, 0, 9)) + record(0x91) + b"".join(rows) + record(0x92)
     relation = '<Relationship Id="rId1" Type="worksheet" Target="worksheets/sheet1.bin"/>'
     with zipfile.ZipFile(path, "w") as archive:
-        book = record(156, struct.pack("<II", 0, 1) + wide("rId1") + wide("October"))
+        book = record(153, struct.pack("<III", options, 0, 0)) + record(
+            156, struct.pack("<II", 0, 1) + wide("rId1") + wide("October")
+        )
         archive.writestr("xl/workbook.bin", book + record(0x90) + record(0x84))
         archive.writestr("xl/_rels/workbook.bin.rels", f"<Relationships>{relation}</Relationships>")
         archive.writestr("xl/worksheets/sheet1.bin", sheet)
@@ -536,6 +538,35 @@ def test_an_xls_that_claims_more_than_the_memory_holds_is_refused(tmp_path: Path
     claim_rows(path, 0x64_000_000)
 
     assert read_error(path).startswith("recipients.xls: is damaged or not a workbook")
+
+
+def write_1904_ods(folder: Path) -> Path:
+    """Write the number 44897 into an .ods that counts from 1904."""
+    mode = '<table:calculation-settings><table:null-date table:date-value="1904-01-01"/></table:calculation-settings>'
+    start = START.replace("<table:table ", f"{mode}<table:table ")
+    return write_ods(folder, HEADER, row(text(PHONE), text("44897", 'office:value="44897"', "float")), start=start)
+
+
+def write_1904_xls(folder: Path) -> Path:
+    """Write the number 44897 into an .xls that counts from 1904."""
+    path = write_xls(folder, (PHONE,), change=lambda sheet: sheet.write(1, 1, 44897))
+    mode = struct.pack("<HHH", 0x0022, 2, 0)
+    path.write_bytes(path.read_bytes().replace(mode, struct.pack("<HHH", 0x0022, 2, 1)))
+    return path
+
+
+def write_1904_xlsb(folder: Path) -> Path:
+    """Write the number 44897 into an .xlsb that counts from 1904."""
+    number = record(5, struct.pack("<IId", 1, 0, 44897))
+    return write_xlsb(folder, XLSB_HEADER, xlsb_row(2, xlsb_text(0, PHONE), number), options=1)
+
+
+@pytest.mark.parametrize("write", [write_1904_ods, write_1904_xls, write_1904_xlsb])
+def test_dates_without_a_format_are_counted_from_1904(tmp_path: Path, write: Callable[[Path], Path]) -> None:
+    """As in an .xlsx; counted from 1900 the appointment would be four years and a day too early."""
+    recipient = read_recipient(write(tmp_path), body=["{name:%d.%m.%Y}"])
+
+    assert recipient.values["name"] == "2026-12-03"
 
 
 def test_an_xls_without_a_workbook_is_refused(tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ class OdsContent:
     def __init__(self, *, is_calculated: bool) -> None:
         self.sheets: list[Unseen] = []
         self._is_calculated = is_calculated
+        self._from_1904 = False
         self._groups: list[bool] = []
         self._notes = 0
         self._row_count, self._last_row, self._width = 0, 0, 0
@@ -92,12 +93,14 @@ class OdsContent:
             self._row_is_hidden = any(self._groups) or attributes.get("table:visibility") in ("collapse", "filter")
             self._row_width, self._position, self._row_cells = 0, 0, {}
         elif name == "table:table":
-            self.sheets.append(Unseen())
+            self.sheets.append(Unseen(from_1904=self._from_1904))
             self._row_count, self._last_row, self._width = 0, 0, 0
         elif name == "table:table-row-group":
             self._groups.append(attributes.get("table:display") == "false")
         elif name == "office:annotation":
             self._notes += 1
+        elif name == "table:null-date":
+            self._from_1904 = attributes.get("table:date-value", "").startswith("1904")
 
     def _start_cell(self, attributes: dict[str, str]) -> None:
         self._cell_repeats = int(attributes.get("table:number-columns-repeated", 1))

@@ -112,7 +112,9 @@ def _make_row(number: int, cells: list[CellText], unseen: Unseen) -> Row:
         cells.extend([_EMPTY] * (position + 1 - len(cells)))
         cells[position] = cell
     faults = {position: cell.fault for position, cell in enumerate(cells) if cell.fault}
-    return Row(number, [cell.text for cell in cells], faults, hidden=number in unseen.hidden)
+    return Row(
+        number, [cell.text for cell in cells], faults, hidden=number in unseen.hidden, from_1904=unseen.from_1904
+    )
 
 
 _EMPTY = CellText("")

@@ -29,10 +29,12 @@ class Unseen:
         hidden: the rows that are hidden by hand, by a filter or with their group, as Excel numbers them.
         cells: what is to be read in place of what calamine reads, an error for example, by row as Excel numbers it
             and position from 0.
+        from_1904: whether the workbook counts days from 1904, as old Macs did.
     """
 
     hidden: set[int] = field(default_factory=set)
     cells: dict[int, dict[int, CellText]] = field(default_factory=dict)
+    from_1904: bool = False
 
 
 class HiddenRow(NamedTuple):
@@ -49,7 +51,7 @@ class Cell(NamedTuple):
     told: CellText | None = None
 
 
-def gather(sheets: Iterable[Iterator[Cell | HiddenRow]]) -> list[Unseen]:
+def gather(sheets: Iterable[Iterator[Cell | HiddenRow]], *, from_1904: bool) -> list[Unseen]:
     """Return what the sheets hold that calamine does not tell, one for each.
 
     Raises:
@@ -58,7 +60,7 @@ def gather(sheets: Iterable[Iterator[Cell | HiddenRow]]) -> list[Unseen]:
     """
     gathered, cell_count = list[Unseen](), 0
     for sheet in sheets:
-        unseen, row_count, width = Unseen(), 0, 0
+        unseen, row_count, width = Unseen(from_1904=from_1904), 0, 0
         for item in sheet:
             if item.row >= MAX_ROWS:
                 raise ValueError(f"row {item.row + 1}")

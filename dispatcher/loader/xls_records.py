@@ -15,6 +15,7 @@ from dispatcher.loader.unseen import ERROR_NAMES, Cell, HiddenRow, Unseen, gathe
 
 _MAX_BYTES = 100 * 1000**2
 _BEGIN, _END, _SHEET_OF_BOOK, _PASSWORD, _ROW = 0x0809, 0x000A, 0x0085, 0x002F, 0x0208
+_DATE_MODE = 0x0022
 _CALCULATED_BY = 0x01C1  # the program that calculated last; libraries that write formulas leave it out
 _FORMULA, _BOOL_OR_ERROR, _NUMBERS = 0x0006, 0x0205, 0x00BD
 _CELLS = frozenset({_FORMULA, _BOOL_OR_ERROR, _NUMBERS, 0x00D6, 0x00FD, 0x0203, 0x0204, 0x027E})
@@ -34,18 +35,20 @@ def look_through_xls(path: Path) -> list[Unseen]:
     if path.stat().st_size > _MAX_BYTES:
         raise ExcessError(f"is larger than {_MAX_BYTES // 1000**2} MB")
     stream = _read_workbook_stream(path.read_bytes())
-    starts, is_calculated = list[int](), False
+    starts, is_calculated, from_1904 = list[int](), False, False
     for kind, content in _read_records(stream, 0, len(stream)):
         if kind == _PASSWORD:
             raise SheetError(f"{path.name}: {PROTECTED}")
         is_calculated = is_calculated or kind == _CALCULATED_BY
+        from_1904 = from_1904 or (kind == _DATE_MODE and content[0] == 1)
         if kind == _SHEET_OF_BOOK:
             starts.append(_number_at(content, 0))
     if len(set(starts)) < len(starts):
         raise ValueError("two sheets that begin at one place")
     bounds = sorted({*starts, len(stream)})
     ends = dict(pairwise(bounds))  # so that no byte is looked at for two sheets
-    return gather(_read_sheet(stream, start, ends[start], is_calculated=is_calculated) for start in starts)
+    sheets = (_read_sheet(stream, start, ends[start], is_calculated=is_calculated) for start in starts)
+    return gather(sheets, from_1904=from_1904)
 
 
 def _read_records(stream: bytes, start: int, end: int) -> Iterator[tuple[int, bytes]]:
