@@ -249,6 +249,16 @@ def test_excels_way_to_keep_text_is_understood(tmp_path: Path) -> None:
     assert (recipient.to, recipient.values["name"]) == ("12025550100", "00501")
 
 
+def test_an_empty_text_as_exports_write_it_is_empty(tmp_path: Path) -> None:
+    """People would be greeted as =""."""
+    path = write_csv(tmp_path, 'phone,name\n+12025550100,"="""""\n')
+
+    (refusal,) = read_all(path)
+
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason == "the cell is empty, and the message needs it: fill it in"
+
+
 def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None:
     """A half-copied export would withdraw everybody who is not in it yet."""
     path = write_csv(tmp_path, f"phone,name\n{ROW}")

@@ -15,7 +15,7 @@ _INVISIBLE = re.compile("[\u200b\u2060\ufeff]")
 _EDGE_MARKS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _EDGES = re.compile(rf"\A[\s{_EDGE_MARKS}]+|[\s{_EDGE_MARKS}]+\Z")
 # How exports keep Excel from turning a text into a number or a formula; a quote inside stands twice.
-_WRAPPED = re.compile(r'="((?:[^"]|"")+)"', re.DOTALL)
+_WRAPPED = re.compile(r'="((?:[^"]|"")*)"', re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _LINE_BREAK = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]")
 _UNTIDY = re.compile(
