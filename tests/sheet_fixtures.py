@@ -528,6 +528,8 @@ CSV = (
         "unclosed quote, closed by the next row",
         text('Phone,Name,City\n+12025550100,"Ana,Berlin\n+12025550101,Bo",Paris\n+12025550102,Cy,Rom\n'),
     ),
+    Fixture("blank before a quote", text(f'Phone, Name\n{PHONE}, "Ana, Bo"\n')),
+    Fixture("empty text as exports write it", text(f'{_CSV}{PHONE},"="""""\n')),
     Fixture("NUL", text(f"{_CSV}{PHONE},A\x00na\n")),
     Fixture("CR only", text(f"Phone,Name\r{PHONE},Ana\r")),
     Fixture("quoted line break", text(f'{_CSV}{PHONE},"Ana\nMaria"\n')),
