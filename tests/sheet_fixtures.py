@@ -426,6 +426,7 @@ CELLS = (
     Fixture("boolean", name_cell(True)),
     Fixture("rich text", name_cell(CellRichText("An", TextBlock(InlineFont(b=True), "a")))),
     Fixture("hyperlink", drawn(_write_link)),
+    Fixture("letters already lost", name_cell("Jos\ufffd")),
     Fixture("line break", name_cell("Ana\nMaria")),
     Fixture("doubled spaces", name_cell("Ana  Maria")),
     *(Fixture(f"placeholder {word}", name_cell(word)) for word in ("N/A", "NULL", "None", "nan", "-", "NaT")),

@@ -258,6 +258,19 @@ def test_blanks_before_a_quoted_cell_are_left_out(tmp_path: Path) -> None:
     assert read_recipient(path).values == {"phone": "+12025550100", "name": "Smith, Ana", "city": "Rome"}
 
 
+def test_a_text_that_has_lost_letters_is_refused(tmp_path: Path) -> None:
+    """Another program has read it in a wrong encoding; in a column that nobody uses it does no harm."""
+    path = write_csv(tmp_path, "phone,name,city\n+12025550100,Jos\ufffd,Rome\n+12025550101,Ana,M\ufffdnchen\n")
+
+    refusal, recipient = read_all(path)
+
+    assert isinstance(refusal, Refusal)
+    assert isinstance(recipient, Recipient)
+    assert refusal.reason == (
+        "the cell holds \ufffd where letters were lost before the file was saved: type the text again"
+    )
+
+
 def test_an_empty_text_as_exports_write_it_is_empty(tmp_path: Path) -> None:
     """People would be greeted as =""."""
     path = write_csv(tmp_path, 'phone,name\n+12025550100,"="""""\n')
