@@ -225,6 +225,7 @@ _ODS_ERROR = (
     '<table:table-cell table:formula="of:=NA()" office:value-type="string" office:string-value="" '
     'calcext:value-type="error"><text:p>#N/A</text:p></table:table-cell>'
 )
+_ODS_FORMULA = '<table:table-cell table:formula="of:=PROPER([.A2])"/>'
 
 
 def _hide_row(book: Any, sheet: Any) -> None:
@@ -348,6 +349,8 @@ NUMBERS = (
     Fixture("1.2025E+10 as text", phone_cell("1.2025E+10")),
     Fixture("text with .0", phone_cell("12025550100.0")),
     Fixture("more than 15 digits", phone_cell(919876543210123456)),
+    Fixture("date", workbook((date(2026, 12, 3), "Ana"), formats={"A2": "dd/mm/yyyy"})),
+    Fixture("date, national", phone_cell("03.12.2026"), recipient=_GERMAN),
     Fixture("lost +", phone_cell("12025550100")),
     Fixture("lost leading zero, national", phone_cell(7700900123), recipient=_BRITISH),
     Fixture("00 prefix", phone_cell("0012025550100")),
@@ -423,6 +426,7 @@ CELLS = (
     Fixture("boolean", name_cell(True)),
     Fixture("rich text", name_cell(CellRichText("An", TextBlock(InlineFont(b=True), "a")))),
     Fixture("hyperlink", drawn(_write_link)),
+    Fixture("letters already lost", name_cell("Jos\ufffd")),
     Fixture("line break", name_cell("Ana\nMaria")),
     Fixture("doubled spaces", name_cell("Ana  Maria")),
     *(Fixture(f"placeholder {word}", name_cell(word)) for word in ("N/A", "NULL", "None", "nan", "-", "NaT")),
@@ -497,6 +501,8 @@ SHEETS = (
         old((PHONE, "Ana"), ("+12025550101", "Bo"), change=_hide_row_3),
         sheet='hidden_rows = "skip"',
     ),
+    Fixture(".ods with a formula never calculated", ods(ods_row(*HEADER) + ods_row(PHONE, last=_ODS_FORMULA))),
+    Fixture(".xls with a formula never calculated", old((PHONE, xlwt.Formula('PROPER("ana")')))),
     Fixture(".xls with an error", old((PHONE,), change=lambda sheet: sheet.row(1).set_cell_error(1, 0x2A))),
 )
 
@@ -523,6 +529,8 @@ CSV = (
         "unclosed quote, closed by the next row",
         text('Phone,Name,City\n+12025550100,"Ana,Berlin\n+12025550101,Bo",Paris\n+12025550102,Cy,Rom\n'),
     ),
+    Fixture("blank before a quote", text(f'Phone, Name\n{PHONE}, "Ana, Bo"\n')),
+    Fixture("empty text as exports write it", text(f'{_CSV}{PHONE},"="""""\n')),
     Fixture("NUL", text(f"{_CSV}{PHONE},A\x00na\n")),
     Fixture("CR only", text(f"Phone,Name\r{PHONE},Ana\r")),
     Fixture("quoted line break", text(f'{_CSV}{PHONE},"Ana\nMaria"\n')),

@@ -110,6 +110,8 @@ def test_a_wrong_encoding_is_refused(tmp_path: Path) -> None:
     [
         ('phone,name\n"+12025550100,Ana\n+12025550101,Bob\n',
          'row 2 (line 2 of the file): a quote (") opened here is never closed; close or remove it'),
+        ('phone,name\n+12025550100, "Ana\n+12025550101,Bob\n',
+         'row 2 (line 2 of the file): a quote (") opened here is never closed; close or remove it'),
         ('phone,name\n+12025550100,"Ana\nMaria"\n+12025550101,"Bob\n+12025550102,Cy\n',
          'row 3 (line 4 of the file): a quote (") opened here is never closed; close or remove it'),
         ('phone,name\n+12025550100,"Ana" M.\n',
@@ -119,7 +121,7 @@ def test_a_wrong_encoding_is_refused(tmp_path: Path) -> None:
         ('phone,name\n+12025550100,"' + "x" * 70_000 + "\n" + "x" * 70_000 + '"\n',
          'row 2 (line 2 of the file): a quote (") opened here is never closed; close or remove it'),
     ],
-    ids=["unclosed", "unclosed-after-line-break", "text-after-quote", "swallowed-rows", "endless-field"],
+    ids=["unclosed", "after-blank", "after-line-break", "text-after-quote", "swallowed-rows", "endless-field"],
 )  # fmt: skip
 def test_broken_quotes_are_refused_where_they_begin(tmp_path: Path, content: str, message: str) -> None:
     """A quote that is never closed swallows people; the row and line it began on are named."""
@@ -247,6 +249,36 @@ def test_excels_way_to_keep_text_is_understood(tmp_path: Path) -> None:
     recipient = read_recipient(path)
 
     assert (recipient.to, recipient.values["name"]) == ("12025550100", "00501")
+
+
+def test_blanks_before_a_quoted_cell_are_left_out(tmp_path: Path) -> None:
+    """People would be greeted with the quotes, and a comma within them would begin another cell."""
+    path = write_csv(tmp_path, 'phone, "name", city\n+12025550100,  "Smith, Ana", Rome\n')
+
+    assert read_recipient(path).values == {"phone": "+12025550100", "name": "Smith, Ana", "city": "Rome"}
+
+
+def test_a_text_that_has_lost_letters_is_refused(tmp_path: Path) -> None:
+    """Another program has read it in a wrong encoding; in a column that nobody uses it does no harm."""
+    path = write_csv(tmp_path, "phone,name,city\n+12025550100,Jos\ufffd,Rome\n+12025550101,Ana,M\ufffdnchen\n")
+
+    refusal, recipient = read_all(path)
+
+    assert isinstance(refusal, Refusal)
+    assert isinstance(recipient, Recipient)
+    assert refusal.reason == (
+        "the cell holds \ufffd where letters were lost before the file was saved: type the text again"
+    )
+
+
+def test_an_empty_text_as_exports_write_it_is_empty(tmp_path: Path) -> None:
+    """People would be greeted as =""."""
+    path = write_csv(tmp_path, 'phone,name\n+12025550100,"="""""\n')
+
+    (refusal,) = read_all(path)
+
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason == "the cell is empty, and the message needs it: fill it in"
 
 
 def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None:

@@ -137,6 +137,41 @@ def test_what_is_no_number_is_refused_in_its_own_words(text: str, reason: str) -
     assert read_number(text, INTERNATIONAL) == Unreadable(reason)
 
 
+@pytest.mark.parametrize("region", [None, "DK", "DE", "GB"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-12-03",
+        "2026-12-03 14:30",
+        "2026-12-03T14:30:00Z",
+        "2026/12/3",
+        "+2026-12-03",
+        "03.12.2026",
+        "3. 12. 2026",
+        "12-03-2026",
+        "31/12/1985",
+        "12/31/1985 2:30 pm",
+        '="03.12.2026"',
+        "03\u201112\u20112026",
+    ],
+)
+def test_a_date_is_not_dialled(text: str, region: str | None) -> None:
+    """A column of dates that is taken for the phone column would dial strangers."""
+    rules = make_rules(written_as="national", default_region=region) if region else INTERNATIONAL
+
+    assert read_number(text, rules) == Unreadable(
+        "is a date: format the column as Text and enter the phone number again"
+    )
+
+
+@pytest.mark.parametrize("text", ["20-26-12-03", "20 26 12 03", "32-12-2026", "20.13.2026", "20-26-1203"])
+def test_numbers_that_only_resemble_dates_are_read(text: str) -> None:
+    """Danish numbers have eight digits in pairs."""
+    number = read_number(text, make_rules(written_as="national", default_region="DK"))
+
+    assert isinstance(number, Number)
+
+
 @pytest.mark.parametrize(
     ("rules", "text", "digits"),
     [

@@ -19,6 +19,8 @@ START = (
     '<?xml version="1.0" encoding="UTF-8"?><office:document-content'
     ' xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"'
     ' xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0"'
+    ' xmlns:draw="urn:oasis:names:tc:opendocument:xmlns:drawing:1.0"'
+    ' xmlns:svg="urn:oasis:names:tc:opendocument:xmlns:svg-compatible:1.0"'
     ' xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"'
     ' xmlns:calcext="urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0">'
     '<office:body><office:spreadsheet><table:table table:name="October">'
@@ -47,17 +49,19 @@ def row(*cells: str, options: str = "") -> str:
     return f"<table:table-row {options}>{''.join(cells)}</table:table-row>"
 
 
+TEXT_BOX = "<draw:frame><draw:text-box><text:p>8</text:p></draw:text-box></draw:frame>"
 HEADER = row(text("phone"), text("name"))
 ANA = row(text(PHONE), text("Ana"))
 
 
-def write_ods(folder: Path, *rows: str, start: str = START) -> Path:
+def write_ods(folder: Path, *rows: str, start: str = START, generator: str = "ODFPY/1.4.1") -> Path:
     """Write a sheet called October with these rows, as LibreOffice would."""
     path = folder / "recipients.ods"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
         archive.writestr("META-INF/manifest.xml", MANIFEST)
         archive.writestr("content.xml", start + "".join(rows) + END)
+        archive.writestr("meta.xml", f"<office:meta><meta:generator>{generator}</meta:generator></office:meta>")
     return path
 
 
@@ -87,15 +91,72 @@ LEFT_OUT = "row 3, -: hidden by a filter in Excel or by hand"
         (text("12,0", 'office:value="12"', "float"), "12"),
         (text("3.12.", 'office:date-value="2026-12-03"', "date"), "2026-12-03"),
         (text("26:30", 'office:time-value="PT26H30M00S"', "time"), "26:30"),
+        (text("26:30", 'office:time-value="PT26H30M00.036S"', "time"), "26:30"),
+        (text("26:30", 'office:time-value="PT26H29M59.999999S"', "time"), "26:30"),
         (cell("<office:annotation><text:p>#N/A</text:p></office:annotation><text:p>Ana</text:p>"), "Ana"),
+        (text("Err:502 is text"), "Err:502 is text"),
+        (cell("<text:p>12</text:p>" + TEXT_BOX, "float", 'office:value="12"'), "12"),
+        (cell("<draw:frame><draw:image/></draw:frame><text:p>Ana</text:p>"), "Ana"),
     ],
-    ids=["text", "rich-text", "number", "date", "duration", "comment"],
+    ids=[
+        "text",
+        "rich-text",
+        "number",
+        "date",
+        "duration",
+        "fraction",
+        "just-below",
+        "comment",
+        "about-an-error",
+        "number-under-a-box",
+        "image",
+    ],
 )
 def test_cells_of_an_ods_become_the_text_people_see(tmp_path: Path, content: str, value: str) -> None:
     """Dates in ISO form, numbers without .0, comments left out."""
     path = write_ods(tmp_path, HEADER, row(text(PHONE), content))
 
     assert read_recipient(path).values["name"] == value
+
+
+@pytest.mark.parametrize(
+    ("number", "shown", "value"),
+    [
+        ("1", "TRUE", "TRUE"),
+        ("0", "FALSE", "FALSE"),
+        ("1", "wahr", "TRUE"),
+        ("0", "\u041b\u041e\u0416\u042c", "FALSE"),
+        ("1", "VERDADEIRO", "TRUE"),
+        ("1", "Wahrheit", "1"),
+        ("2", "TRUE", "2"),
+        ("1", "FALSE", "1"),
+    ],
+)
+def test_what_a_formula_of_an_ods_shows_as_a_boolean_is_one(
+    tmp_path: Path, number: str, shown: str, value: str
+) -> None:
+    """It is stored as a number, and skip_if = ["true"] would let through who has opted out."""
+    path = write_ods(tmp_path, HEADER, row(text(PHONE), text(shown, f'office:value="{number}"', "float")))
+
+    assert read_recipient(path).values["name"] == value
+
+
+@pytest.mark.parametrize(
+    "outside",
+    [
+        text("30.12.1899", 'office:date-value="1899-12-30"', "date"),
+        text("30.12.1899", 'office:date-value="1899-12-30T14:30:00"', "date"),
+        text("-00:30", 'office:time-value="-PT00H30M00S"', "time"),
+    ],
+    ids=["date", "date-and-time", "negative-duration"],
+)
+def test_moments_of_an_ods_outside_the_calendar_are_refused(tmp_path: Path, outside: str) -> None:
+    """As in an .xlsx, where Excel shows them as ####."""
+    path = write_ods(tmp_path, HEADER, row(text(PHONE), outside))
+
+    assert read_refusals(path) == [
+        "row 2, name: the cell is formatted as a date but lies outside Excel's calendar: correct it"
+    ]
 
 
 def test_formats_of_an_ods_are_said_to_be_unknown(tmp_path: Path) -> None:
@@ -168,6 +229,50 @@ def test_errors_in_an_ods_are_refused_by_name(tmp_path: Path, failed: str, name:
     assert [found.row_number for found in read_all(path, sheet=INCLUDE)] == [2, 3, 4]
 
 
+@pytest.mark.parametrize(
+    "drawn",
+    [
+        cell(f"<text:p>+4915112345678</text:p>{TEXT_BOX}"),
+        cell(f"{TEXT_BOX}<text:p>Ana</text:p>"),
+        cell("<text:p>Ana</text:p><draw:frame><svg:title>Logo</svg:title><draw:image/></draw:frame>"),
+    ],
+    ids=["after", "before", "title-of-an-image"],
+)
+def test_a_text_box_in_a_cell_of_an_ods_is_refused(tmp_path: Path, drawn: str) -> None:
+    """Its text is joined to the cell's: a number would have one more digit, which is another person."""
+    path = write_ods(tmp_path, HEADER, ANA, row(text("+12025550101"), drawn), row(text("+12025550102"), text("Bob")))
+
+    assert read_refusals(path) == [
+        (
+            "row 3, name: the cell holds a drawing or text box, whose text would be read as the cell's: remove it or"
+            " save the file as .xlsx"
+        )
+    ]
+
+
+UNCALCULATED = (
+    "row 3, name: the cell holds a formula that was never calculated: open the file in Excel or LibreOffice, save it,"
+    " try again"
+)
+EMPTY = "row 2, name: the cell is empty, and the message needs it: fill it in"
+FORMULA = '<table:table-cell table:formula="of:=[.A2]"/>'
+
+
+def test_a_formula_of_an_ods_that_was_never_calculated_is_refused(tmp_path: Path) -> None:
+    """Libraries write formulas without results, which read as blank: nobody would have opted out."""
+    path = write_ods(tmp_path, HEADER, ANA, row(text("+12025550101"), FORMULA))
+
+    assert read_refusals(path) == [UNCALCULATED]
+
+
+@pytest.mark.parametrize("generator", ["LibreOffice/24.8.2.1$Linux_X86_64", "MicrosoftOffice/15.0 MicrosoftExcel"])
+def test_a_formula_of_an_ods_that_gives_no_text_is_blank(tmp_path: Path, generator: str) -> None:
+    """LibreOffice leaves out the result of =IF(B2="yes";"stop";"") where it is empty."""
+    path = write_ods(tmp_path, HEADER, row(text(PHONE), FORMULA), generator=generator)
+
+    assert read_refusals(path) == [EMPTY]
+
+
 def test_a_row_with_nothing_but_an_error_is_refused(tmp_path: Path) -> None:
     """It is the last row, and the reader underneath takes it for an empty one."""
     failed = text("#N/A", 'office:string-value="" calcext:value-type="error"')
@@ -235,13 +340,15 @@ def xlsb_text(position: int, value: str) -> bytes:
     return record(6, struct.pack("<II", position, 0) + wide(value))
 
 
-def write_xlsb(folder: Path, *rows: bytes) -> Path:
+def write_xlsb(folder: Path, *rows: bytes, options: int = 0) -> Path:
     """Write an .xlsb with one sheet, called October."""
     path = folder / "recipients.xlsb"
     sheet = record(0x94, struct.pack("<IIII", 0, 9, 0, 9)) + record(0x91) + b"".join(rows) + record(0x92)
     relation = '<Relationship Id="rId1" Type="worksheet" Target="worksheets/sheet1.bin"/>'
     with zipfile.ZipFile(path, "w") as archive:
-        book = record(156, struct.pack("<II", 0, 1) + wide("rId1") + wide("October"))
+        book = record(153, struct.pack("<III", options, 0, 0)) + record(
+            156, struct.pack("<II", 0, 1) + wide("rId1") + wide("October")
+        )
         archive.writestr("xl/workbook.bin", book + record(0x90) + record(0x84))
         archive.writestr("xl/_rels/workbook.bin.rels", f"<Relationships>{relation}</Relationships>")
         archive.writestr("xl/worksheets/sheet1.bin", sheet)
@@ -344,6 +451,33 @@ def test_a_formula_in_an_xls_that_failed_is_refused_by_name(tmp_path: Path) -> N
     assert read_refusals(path) == [NOT_AVAILABLE.replace("#N/A", "#DIV/0!")]
 
 
+def replace_record(path: Path, kind: int) -> None:
+    """Put a record of another kind in place of that of the code page, which nobody needs."""
+    content = path.read_bytes()
+    place = content.index(struct.pack("<HH", 0x0042, 2))
+    path.write_bytes(content[:place] + struct.pack("<HH", kind, 2) + content[place + 4 :])
+
+
+def write_formula(sheet: Any) -> None:
+    """Write a formula into row 3, without a result."""
+    sheet.write(2, 1, xlwt.Formula('UPPER("stop")'))
+
+
+def test_a_formula_of_an_xls_that_was_never_calculated_is_refused(tmp_path: Path) -> None:
+    """The library xlwt puts an empty text where a result belongs: nobody would have opted out."""
+    path = write_xls(tmp_path, (PHONE, "Ana"), BOB[:1], change=write_formula)
+
+    assert read_refusals(path) == [UNCALCULATED]
+
+
+def test_a_formula_of_an_xls_that_gives_no_text_is_blank(tmp_path: Path) -> None:
+    """Excel and LibreOffice say which program calculated last; then the empty text is a result."""
+    path = write_xls(tmp_path, (PHONE, "Ana"), BOB[:1], change=write_formula)
+    replace_record(path, 0x01C1)
+
+    assert read_refusals(path) == [EMPTY.replace("row 2", "row 3")]
+
+
 def hide(sheet: Any) -> None:
     """Hide row 3 as a filter does."""
     sheet.row(2).hidden = True
@@ -378,9 +512,7 @@ def test_an_ods_with_a_password_is_refused(tmp_path: Path) -> None:
 def test_an_xls_with_a_password_is_refused(tmp_path: Path) -> None:
     """The record of the password stands among those of the workbook."""
     path = write_xls(tmp_path, BOB)
-    content = path.read_bytes()
-    place = content.index(struct.pack("<HH", 0x0042, 2))  # the code page, which nobody needs
-    path.write_bytes(content[:place] + struct.pack("<HH", 0x002F, 2) + content[place + 4 :])
+    replace_record(path, 0x002F)
 
     assert read_error(path) == "recipients.xls: is protected by a password; save it without one and try again"
 
@@ -406,6 +538,35 @@ def test_an_xls_that_claims_more_than_the_memory_holds_is_refused(tmp_path: Path
     claim_rows(path, 0x64_000_000)
 
     assert read_error(path).startswith("recipients.xls: is damaged or not a workbook")
+
+
+def write_1904_ods(folder: Path) -> Path:
+    """Write the number 44897 into an .ods that counts from 1904."""
+    mode = '<table:calculation-settings><table:null-date table:date-value="1904-01-01"/></table:calculation-settings>'
+    start = START.replace("<table:table ", f"{mode}<table:table ")
+    return write_ods(folder, HEADER, row(text(PHONE), text("44897", 'office:value="44897"', "float")), start=start)
+
+
+def write_1904_xls(folder: Path) -> Path:
+    """Write the number 44897 into an .xls that counts from 1904."""
+    path = write_xls(folder, (PHONE,), change=lambda sheet: sheet.write(1, 1, 44897))
+    mode = struct.pack("<HHH", 0x0022, 2, 0)
+    path.write_bytes(path.read_bytes().replace(mode, struct.pack("<HHH", 0x0022, 2, 1)))
+    return path
+
+
+def write_1904_xlsb(folder: Path) -> Path:
+    """Write the number 44897 into an .xlsb that counts from 1904."""
+    number = record(5, struct.pack("<IId", 1, 0, 44897))
+    return write_xlsb(folder, XLSB_HEADER, xlsb_row(2, xlsb_text(0, PHONE), number), options=1)
+
+
+@pytest.mark.parametrize("write", [write_1904_ods, write_1904_xls, write_1904_xlsb])
+def test_dates_without_a_format_are_counted_from_1904(tmp_path: Path, write: Callable[[Path], Path]) -> None:
+    """As in an .xlsx; counted from 1900 the appointment would be four years and a day too early."""
+    recipient = read_recipient(write(tmp_path), body=["{name:%d.%m.%Y}"])
+
+    assert recipient.values["name"] == "2026-12-03"
 
 
 def test_an_xls_without_a_workbook_is_refused(tmp_path: Path) -> None:

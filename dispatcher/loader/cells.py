@@ -15,11 +15,13 @@ _INVISIBLE = re.compile("[\u200b\u2060\ufeff]")
 _EDGE_MARKS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _EDGES = re.compile(rf"\A[\s{_EDGE_MARKS}]+|[\s{_EDGE_MARKS}]+\Z")
 # How exports keep Excel from turning a text into a number or a formula; a quote inside stands twice.
-_WRAPPED = re.compile(r'="((?:[^"]|"")+)"', re.DOTALL)
+_WRAPPED = re.compile(r'="((?:[^"]|"")*)"', re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_LETTERS_LOST = f"holds {_REPLACEMENT} where letters were lost before the file was saved: type the text again"
 _LINE_BREAK = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]")
 _UNTIDY = re.compile(
-    "[\x01-\x1f\x7f-\xa0\u1680\u2000-\u200b\u200e\u200f\u2028-\u202f\u205f-\u2069\u3000\ufeff]"
+    "[\x01-\x1f\x7f-\xa0\u1680\u2000-\u200b\u200e\u200f\u2028-\u202f\u205f-\u2069\u3000\ufeff\ufffd]"
     '|  |\x00 | \x00|\\A | \\Z|="'
 )
 
@@ -54,7 +56,7 @@ def tidy_text(text: str) -> TidyText:
         )
     control = _CONTROL.search(text)
     if control:
-        visible = tidy_text(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)).text
+        visible = tidy_text(_CONTROL.sub(_REPLACEMENT, text)).text
         return TidyText(
             visible,
             fault=f"holds the control character U+{ord(control.group()):04X}: delete it or retype the cell",
@@ -65,7 +67,8 @@ def tidy_text(text: str) -> TidyText:
     composed = unicodedata.normalize("NFC", text)
     # Composed once more, for an invisible mark may have stood between a letter and its accent.
     seen = _EDGES.sub("", unicodedata.normalize("NFC", _INVISIBLE.sub("", composed)))
-    return TidyText(" ".join(seen.split()), _describe_change(composed, seen))
+    fault = _LETTERS_LOST if _REPLACEMENT in seen else ""
+    return TidyText(" ".join(seen.split()), _describe_change(composed, seen), fault)
 
 
 def _describe_change(before: str, seen: str) -> Note | None:

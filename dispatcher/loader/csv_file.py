@@ -53,7 +53,8 @@ def _read_rows(path: Path, encoding: str, delimiter: str, skipped_lines: int) ->
     with path.open(encoding=encoding, newline="") as file:
         for _ in range(skipped_lines):
             file.readline()
-        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        # Blanks before a cell go anyway; left there, they would make a quote after them a part of the text.
+        reader = csv.reader(file, delimiter=delimiter, strict=True, skipinitialspace=True)
         row_number, line_number = 0, 0
         try:
             for row_number, cells in enumerate(reader, start=1):

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from dispatcher.loader.rows import Note
 
 _MAX_EXACT = 10**15  # Excel keeps 15 digits
+_FIRST_YEAR = 1900
 _CURRENCY = re.compile(r"\[\$|[$€£¥₹]")
 _ZEROS = re.compile(r"0{2,20}")
 _LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.')
@@ -28,6 +29,7 @@ class CellText(NamedTuple):
 UNCALCULATED = CellText(
     "", "holds a formula that was never calculated: open the file in Excel or LibreOffice, save it, try again"
 )
+OUTSIDE_CALENDAR = "is formatted as a date but lies outside Excel's calendar: correct it"
 
 
 def read_error(name: str) -> CellText:
@@ -112,16 +114,20 @@ def is_in_calendar(serial: float, date_format: str) -> bool:
 
 
 def read_moment(value: datetime | date | time | timedelta) -> CellText:
-    """Return a date, time or duration: ``2026-12-31``, ``2026-12-31 14:30``, ``14:30``, ``26:30``."""
+    """Return a date, time or duration: ``2026-12-31``, ``2026-12-31 14:30``, ``14:30``, ``26:30``.
+
+    What Excel shows as ``####`` is a fault: a day before 1900, a negative duration.
+    """
     if isinstance(value, timedelta):
-        return CellText(format_duration(value))
+        duration = format_duration(value)
+        return CellText(duration, OUTSIDE_CALENDAR if duration.startswith("-") else "")
     if isinstance(value, time):
         return CellText(format_time(_round_time(value)))
     if not isinstance(value, datetime):
-        return CellText(value.isoformat())
+        return CellText(value.isoformat(), OUTSIDE_CALENDAR if value.year < _FIRST_YEAR else "")
     rounded = (value + timedelta(milliseconds=500)).replace(microsecond=0)
-    if rounded.year < 1900:
-        return CellText(str(value), "is shown as a date but is none: correct the cell")
+    if rounded.year < _FIRST_YEAR:
+        return CellText(str(value), OUTSIDE_CALENDAR)
     day = rounded.date().isoformat()
     return CellText(day if rounded.time() == time() else f"{day} {format_time(rounded.time())}")
 

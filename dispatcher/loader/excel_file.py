@@ -29,6 +29,7 @@ from openpyxl.xml.functions import iterparse as defused_iterparse
 from dispatcher.errors import SheetError
 from dispatcher.loader.archive import UNREADABLE, check_archive, explain_unreadable, scan_sheet
 from dispatcher.loader.excel_cells import (
+    OUTSIDE_CALENDAR,
     UNCALCULATED,
     CellText,
     is_in_calendar,
@@ -136,7 +137,7 @@ class _SheetParser(WorkSheetParser):
                 raise ValueError
             return read_moment(from_excel(value, self.epoch, timedelta=is_duration))
         except (OverflowError, ValueError):
-            return CellText(digits, "is formatted as a date but lies outside Excel's calendar: correct it")
+            return CellText(digits, OUTSIDE_CALENDAR)
 
 
 _EMPTY = CellText("")

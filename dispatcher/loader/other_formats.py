@@ -1,9 +1,10 @@
 """Reads .xls, .ods and .xlsb through python-calamine, which says less about cells than openpyxl does.
 
-It gives an error such as ``#N/A`` as an empty cell or 0, and tells no hidden rows. Both would send what nobody
-wants sent, so the file is looked through for them first (``unseen``). And it keeps a whole sheet at once, with
-every empty or repeated cell, so the same look bounds its size. A damaged file may still make it ask for more memory
-than there is, which ends its process at once; so that process is not this one.
+It gives an error such as ``#N/A`` as an empty cell or 0, joins the text of a text box to that of its cell, and
+tells no hidden rows. All that would send what nobody wants sent, so the file is looked through for it first
+(``unseen``). And it keeps a whole sheet at once, with every empty or repeated cell, so the same look bounds its size.
+A damaged file may still make it ask for more memory than there is, which ends its process at once; so that process
+is not this one.
 """
 
 import json
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from dispatcher.loader.archive import UNREADABLE, explain_unreadable
-from dispatcher.loader.excel_cells import CellText, read_bool, read_error, read_moment, read_number_cell, read_text
+from dispatcher.loader.excel_cells import CellText, read_bool, read_moment, read_number_cell, read_text
 from dispatcher.loader.ods_content import look_through_ods
 from dispatcher.loader.rows import Row, SheetScan, Table
 from dispatcher.loader.unseen import Unseen
@@ -33,13 +34,13 @@ _MOMENTS: dict[str, Callable[[str], date | time]] = {
     "datetime": datetime.fromisoformat,
     "time": time.fromisoformat,
 }
-_ODS_DURATION = re.compile(r"PT(\d+)H(\d+)M(\d+)S")
+_ODS_DURATION = re.compile(r"(-?)PT(\d+)H(\d+)M(\d+(?:\.\d+)?)S")
 _FORMATS_ARE_UNKNOWN = Notice(
     "how numbers are shown (percent, money, zeros in front) cannot be read from this format, so the bare numbers"
     " are what will be sent; an .xlsx has more"
 )
 _LOOK_THROUGH = {".xls": look_through_xls, ".xlsb": look_through_xlsb, ".ods": look_through_ods}
-_NO_ERRORS: Mapping[int, str] = {}
+_NO_CELLS: Mapping[int, CellText] = {}
 
 
 def open_other(path: Path) -> list[Table]:
@@ -100,18 +101,20 @@ def _read_rows(path: Path, name: str, unseen: Unseen) -> Iterator[Row]:
         number = 0
         for number, values in enumerate(_ask_calamine(path, name), start=1):
             yield _make_row(number, [_read_cell(value) for value in values], unseen)
-        for last in sorted(row for row in unseen.errors if row > number):  # nothing but errors, calamine left it out
+        for last in sorted(row for row in unseen.cells if row > number):  # calamine took them for empty
             yield _make_row(last, [], unseen)
     except UNREADABLE as error:
         raise explain_unreadable(path, error) from error
 
 
 def _make_row(number: int, cells: list[CellText], unseen: Unseen) -> Row:
-    for position, error in unseen.errors.get(number, _NO_ERRORS).items():
+    for position, cell in unseen.cells.get(number, _NO_CELLS).items():
         cells.extend([_EMPTY] * (position + 1 - len(cells)))
-        cells[position] = read_error(error)
+        cells[position] = cell
     faults = {position: cell.fault for position, cell in enumerate(cells) if cell.fault}
-    return Row(number, [cell.text for cell in cells], faults, hidden=number in unseen.hidden)
+    return Row(
+        number, [cell.text for cell in cells], faults, hidden=number in unseen.hidden, from_1904=unseen.from_1904
+    )
 
 
 _EMPTY = CellText("")
@@ -121,8 +124,9 @@ def _read_cell(value: Any) -> CellText:
     if isinstance(value, str):
         duration = _ODS_DURATION.fullmatch(value)
         if duration:
-            hours, minutes, seconds = map(int, duration.groups())
-            return read_moment(timedelta(hours=hours, minutes=minutes, seconds=seconds))
+            sign, hours, minutes, seconds = duration.groups()
+            length = timedelta(hours=int(hours), minutes=int(minutes), seconds=float(seconds))
+            return read_moment(-length if sign else length)
         return read_text(value) if value else _EMPTY
     if isinstance(value, bool):
         return read_bool(value)

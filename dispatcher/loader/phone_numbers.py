@@ -40,6 +40,12 @@ _LINK = re.compile(
 _SCHEME = re.compile(r"(?i)^(?:tel|phone|whatsapp|sms|callto):(?://)?")
 _SCIENTIFIC = re.compile(r"\+?\d(?:[.,]\d+)?[eE]\+?\d+")
 _DECIMAL = re.compile(r"\d+[.,]\d+|\+\d{4,}[.,]\d+")
+# With the year first or last, and perhaps a time; groups of a phone number do not end in a year after a day and month.
+_DATE = re.compile(
+    r"\+?(?:(?:19|20)\d\d(?P<sign>[./-])\s?(?P<month>\d\d?)(?P=sign)\s?(?P<day>\d\d?)\.?"
+    r"|(?P<first>\d\d?)(?P<mark>[./-])\s?(?P<second>\d\d?)(?P=mark)\s?(?:19|20)\d\d)"
+    r"(?:(?:,?\s+|T)\d\d?[:.]\d\d.*)?"
+)
 _EXTENSION = re.compile(r"(?i)(?:;\s*ext|\bext|extension|\bx|(?<=\d)x|#)[\s.:=]*\d{1,7}$")
 _BETWEEN_NUMBERS = re.compile(r"[,;|&\n\r\v\f\x85\u2028\u2029]|\s(?:or|and|und|et|y|o)\s|(?<=\d)[\s(]*\+")
 _MIN_DIGITS = 5  # fewer on one side of a separator are no number of their own
@@ -78,7 +84,7 @@ def read_number(text: str, rules: RecipientRules) -> Number | Unreadable:
         text: the cell as it stands.
         rules: how the column is written, and the countries that may be messaged.
     """
-    if text.startswith("+") or _is_international(rules):
+    if (text.startswith("+") or _is_international(rules)) and not _is_date(text):
         plain = read_plain(text)
         if plain is not None and _is_unquestionable(plain, text, rules):
             return Number(plain.digits, _describe_line(plain.digits, plain.kind))
@@ -152,10 +158,21 @@ def _to_ascii_character(character: str) -> str:
     return "'" if character in "\u2018\u2019\u00b4" else character
 
 
+def _is_date(text: str) -> bool:
+    """Return whether ``text`` is a day of a calendar, in figures with separators."""
+    match = _DATE.fullmatch(text)
+    if match is None:
+        return False
+    day, month = sorted((int(match["day"] or match["first"]), int(match["month"] or match["second"])), reverse=True)
+    return 1 <= month <= 12 and day <= 31
+
+
 def _find_misspelling(text: str) -> str:
     """Return why ``text`` is not written as one phone number, or ``""``."""
     if not text:
         return "is empty: fill in a phone number or delete the row"
+    if _is_date(text):
+        return "is a date: format the column as Text and enter the phone number again"
     if _SCIENTIFIC.fullmatch(text):
         return "was cut by Excel, its digits are lost: format the column as Text and enter it again"
     if _EXTENSION.search(text):

@@ -1,10 +1,11 @@
-"""What calamine does not tell about the rows of a sheet: which are hidden, and where cells show errors."""
+"""What calamine does not tell about the rows of a sheet: which are hidden, and which cells it misreads."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from dispatcher.loader.archive import ExcessError
+from dispatcher.loader.excel_cells import CellText
 from dispatcher.loader.rows import MAX_CELLS, MAX_ROWS
 
 ERROR_NAMES = {
@@ -26,11 +27,14 @@ class Unseen:
 
     Attributes:
         hidden: the rows that are hidden by hand, by a filter or with their group, as Excel numbers them.
-        errors: the names of the errors that cells show, by row as Excel numbers it and position from 0.
+        cells: what is to be read in place of what calamine reads, an error for example, by row as Excel numbers it
+            and position from 0.
+        from_1904: whether the workbook counts days from 1904, as old Macs did.
     """
 
     hidden: set[int] = field(default_factory=set)
-    errors: dict[int, dict[int, str]] = field(default_factory=dict)
+    cells: dict[int, dict[int, CellText]] = field(default_factory=dict)
+    from_1904: bool = False
 
 
 class HiddenRow(NamedTuple):
@@ -40,14 +44,14 @@ class HiddenRow(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """A cell that is not empty: its row and position, both from 0, and the name of the error it shows."""
+    """A cell that is not empty: its row and position, both from 0, and what calamine does not tell of it."""
 
     row: int
     position: int
-    error: str = ""
+    told: CellText | None = None
 
 
-def gather(sheets: Iterable[Iterator[Cell | HiddenRow]]) -> list[Unseen]:
+def gather(sheets: Iterable[Iterator[Cell | HiddenRow]], *, from_1904: bool) -> list[Unseen]:
     """Return what the sheets hold that calamine does not tell, one for each.
 
     Raises:
@@ -56,7 +60,7 @@ def gather(sheets: Iterable[Iterator[Cell | HiddenRow]]) -> list[Unseen]:
     """
     gathered, cell_count = list[Unseen](), 0
     for sheet in sheets:
-        unseen, row_count, width = Unseen(), 0, 0
+        unseen, row_count, width = Unseen(from_1904=from_1904), 0, 0
         for item in sheet:
             if item.row >= MAX_ROWS:
                 raise ValueError(f"row {item.row + 1}")
@@ -66,8 +70,8 @@ def gather(sheets: Iterable[Iterator[Cell | HiddenRow]]) -> list[Unseen]:
             row_count, width = max(row_count, item.row + 1), max(width, item.position + 1)
             if cell_count + row_count * width > MAX_CELLS:
                 raise ExcessError(f"its sheets reach over more than {MAX_CELLS:,} cells")
-            if item.error:
-                unseen.errors.setdefault(item.row + 1, {})[item.position] = item.error
+            if item.told:
+                unseen.cells.setdefault(item.row + 1, {})[item.position] = item.told
         cell_count += row_count * width
         gathered.append(unseen)
     return gathered

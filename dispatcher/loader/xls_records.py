@@ -10,10 +10,13 @@ from pathlib import Path
 
 from dispatcher.errors import SheetError
 from dispatcher.loader.archive import PROTECTED, ExcessError
+from dispatcher.loader.excel_cells import UNCALCULATED, CellText, read_error
 from dispatcher.loader.unseen import ERROR_NAMES, Cell, HiddenRow, Unseen, gather
 
 _MAX_BYTES = 100 * 1000**2
 _BEGIN, _END, _SHEET_OF_BOOK, _PASSWORD, _ROW = 0x0809, 0x000A, 0x0085, 0x002F, 0x0208
+_DATE_MODE = 0x0022
+_CALCULATED_BY = 0x01C1  # the program that calculated last; libraries that write formulas leave it out
 _FORMULA, _BOOL_OR_ERROR, _NUMBERS = 0x0006, 0x0205, 0x00BD
 _CELLS = frozenset({_FORMULA, _BOOL_OR_ERROR, _NUMBERS, 0x00D6, 0x00FD, 0x0203, 0x0204, 0x027E})
 _FIRST_MARK = 0xFFFFFFFA  # sector numbers from here on end a chain
@@ -32,17 +35,20 @@ def look_through_xls(path: Path) -> list[Unseen]:
     if path.stat().st_size > _MAX_BYTES:
         raise ExcessError(f"is larger than {_MAX_BYTES // 1000**2} MB")
     stream = _read_workbook_stream(path.read_bytes())
-    starts: list[int] = []
+    starts, is_calculated, from_1904 = list[int](), False, False
     for kind, content in _read_records(stream, 0, len(stream)):
         if kind == _PASSWORD:
             raise SheetError(f"{path.name}: {PROTECTED}")
+        is_calculated = is_calculated or kind == _CALCULATED_BY
+        from_1904 = from_1904 or (kind == _DATE_MODE and content[0] == 1)
         if kind == _SHEET_OF_BOOK:
             starts.append(_number_at(content, 0))
     if len(set(starts)) < len(starts):
         raise ValueError("two sheets that begin at one place")
     bounds = sorted({*starts, len(stream)})
     ends = dict(pairwise(bounds))  # so that no byte is looked at for two sheets
-    return gather(_read_sheet(stream, start, ends[start]) for start in starts)
+    sheets = (_read_sheet(stream, start, ends[start], is_calculated=is_calculated) for start in starts)
+    return gather(sheets, from_1904=from_1904)
 
 
 def _read_records(stream: bytes, start: int, end: int) -> Iterator[tuple[int, bytes]]:
@@ -58,7 +64,7 @@ def _read_records(stream: bytes, start: int, end: int) -> Iterator[tuple[int, by
         start += 4 + length
 
 
-def _read_sheet(stream: bytes, start: int, end: int) -> Iterator[Cell | HiddenRow]:
+def _read_sheet(stream: bytes, start: int, end: int, *, is_calculated: bool) -> Iterator[Cell | HiddenRow]:
     for kind, content in _read_records(stream, start, end):
         if kind == _ROW:
             row, height, flags = struct.unpack_from("<H4xH4xB", content)
@@ -68,16 +74,22 @@ def _read_sheet(stream: bytes, start: int, end: int) -> Iterator[Cell | HiddenRo
             row, position = struct.unpack_from("<HH", content)
             if kind == _NUMBERS:
                 (position,) = struct.unpack("<H", content[-2:])
-            yield Cell(row, position, _find_error(kind, content))
+            told = _find_told(kind, content)
+            yield Cell(row, position, None if told is UNCALCULATED and is_calculated else told)
 
 
-def _find_error(kind: int, content: bytes) -> str:
-    """Return the name of the error that a cell shows, as a value or as the result of a formula."""
+def _find_told(kind: int, content: bytes) -> CellText | None:
+    """Return the error that a cell shows, as a value or as the result of a formula, or that it has no result.
+
+    That looks like the result ``""`` of one that was calculated.
+    """
     if kind == _BOOL_OR_ERROR and content[7] == 1:
-        return ERROR_NAMES.get(content[6], "#?")
-    if kind == _FORMULA and content[6] == 2 and content[12:14] == b"\xff\xff":
-        return ERROR_NAMES.get(content[8], "#?")
-    return ""
+        return read_error(ERROR_NAMES.get(content[6], "#?"))
+    if kind == _FORMULA and content[12:14] == b"\xff\xff":
+        if content[6] == 2:
+            return read_error(ERROR_NAMES.get(content[8], "#?"))
+        return UNCALCULATED if content[6] == 3 else None
+    return None
 
 
 def _read_workbook_stream(content: bytes) -> bytes:

@@ -14,11 +14,13 @@ from typing import BinaryIO
 from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]  # ships no types
 
 from dispatcher.loader.archive import check_archive
+from dispatcher.loader.excel_cells import read_error
 from dispatcher.loader.unseen import ERROR_NAMES, Cell, HiddenRow, Unseen, gather
 
-_SHEET_OF_BOOK = 156
+_SHEET_OF_BOOK, _BOOK_OPTIONS = 156, 153
 _ROW, _ERROR, _ERROR_RESULT = 0, 3, 11
 _CELLS = frozenset({*range(2, 12), 62})
+_BOOK = "xl/workbook.bin"
 _NO_PART = 0xFFFFFFFF
 
 
@@ -35,13 +37,20 @@ def look_through_xlsb(path: Path) -> list[Unseen]:
         parts = list(_find_parts(archive))
         if len(set(parts)) < len(parts):
             raise ValueError("two sheets in one part")
-        return gather(_read_sheet(io.BytesIO(archive.read(part))) for part in parts)
+        sheets = (_read_sheet(io.BytesIO(archive.read(part))) for part in parts)
+        return gather(sheets, from_1904=_counts_from_1904(archive))
+
+
+def _counts_from_1904(archive: zipfile.ZipFile) -> bool:
+    """Return whether the workbook counts days from 1904, as old Macs did."""
+    records = _read_records(io.BytesIO(archive.read(_BOOK)))
+    return any(kind == _BOOK_OPTIONS and content[0] & 1 for kind, content in records)
 
 
 def _find_parts(archive: zipfile.ZipFile) -> Iterator[str]:
     """Yield the part of every sheet."""
     targets = _read_targets(archive)
-    for kind, content in _read_records(io.BytesIO(archive.read("xl/workbook.bin"))):
+    for kind, content in _read_records(io.BytesIO(archive.read(_BOOK))):
         if kind != _SHEET_OF_BOOK:
             continue
         (length,) = struct.unpack_from("<I", content, 8)
@@ -64,7 +73,7 @@ def _read_sheet(source: BinaryIO) -> Iterator[Cell | HiddenRow]:
         elif kind in _CELLS:
             (position,) = struct.unpack_from("<I", content)
             shows_error = kind in (_ERROR, _ERROR_RESULT)
-            yield Cell(row, position, ERROR_NAMES.get(content[8], "#?") if shows_error else "")
+            yield Cell(row, position, read_error(ERROR_NAMES.get(content[8], "#?")) if shows_error else None)
 
 
 def _read_records(source: BinaryIO) -> Iterator[tuple[int, bytes]]:
