@@ -84,7 +84,7 @@ OUTSIDE_CALENDAR = "the cell is formatted as a date but lies outside Excel's cal
         (1234.5, "General", "1234.5"),
         (501, "00000", "00501"),
         (15551234567, "0.00E+00", "15551234567"),
-        ("=A1", "@", ""),
+        ("=A1", "@", "#CALC!"),
         ("@home", "@", "@home"),
         ("+1 up", "@", "+1 up"),
         ("-5", "@", "-5"),
@@ -506,6 +506,26 @@ def test_an_unknown_sheet_is_refused_with_those_there_are(tmp_path: Path) -> Non
     assert str(caught.value) == (
         'recipients.xlsx: there is no sheet called "Oktober"; sheets found: "READ ME", "October"'
     )
+
+
+def test_a_country_code_in_the_format_is_no_part_of_the_number(tmp_path: Path) -> None:
+    """Excel shows +1 604-555-0112; without the 1 it is a number in Malaysia."""
+    path = tmp_path / "recipients.xlsx"
+    workbook = xlsxwriter.Workbook(path)
+    sheet = workbook.add_worksheet()
+    sheet.write_row(0, 0, ["phone", "name"])
+    sheet.write_number(1, 0, 6045550112, workbook.add_format({"num_format": '"+1 "000-000-0000'}))
+    sheet.write_number(2, 0, 12025550101, workbook.add_format({"num_format": '"+"0'}))
+    sheet.write_column(1, 1, ["Ana", "Bob"])
+    workbook.close()
+
+    refusal, recipient = read_all(path)
+
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason == (
+        "the cell lacks digits that its format shows: format the column as Text and enter the whole number"
+    )
+    assert isinstance(recipient, Recipient)
 
 
 def test_an_opt_out_that_is_merged_over_rows_leaves_nobody_to_chance(tmp_path: Path) -> None:

@@ -118,8 +118,10 @@ class Drafter:
             if key in self._used:
                 self._keep(draft, key, row.notes.get(position), row.faults.get(position, ""))
                 self._keep(draft, key, tidy.note, tidy.fault)
-            if key in self.to_columns and holds_two_numbers(text):
-                draft.faults.setdefault(key, TWO_NUMBERS)  # a line break between them is now a space
+            if key in self.to_columns:
+                self._keep(draft, key, None, row.find_lack(position))
+                if holds_two_numbers(text):
+                    draft.faults.setdefault(key, TWO_NUMBERS)  # a line break between them is now a space
 
     def _look_through(self, draft: Draft) -> None:
         """Name the errors of formulas that stand as text, and empty cells in which nobody sees anything."""

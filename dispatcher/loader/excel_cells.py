@@ -26,8 +26,8 @@ class CellText(NamedTuple):
     note: Note | None = None
 
 
-UNCALCULATED = CellText(
-    "", "holds a formula that was never calculated: open the file in Excel or LibreOffice, save it, try again"
+UNCALCULATED = CellText(  # it must look like an error, for an export keeps nothing else of it
+    "#CALC!", "holds a formula that was never calculated: open the file in Excel or LibreOffice, save it, try again"
 )
 OUTSIDE_CALENDAR = "is formatted as a date but lies outside Excel's calendar: correct it"
 
@@ -84,7 +84,9 @@ def _describe_format(number_format: str, text: str) -> Note | None:
         return Note(f"Excel shows an amount of money; {text} is what will be sent", once=True)
     if _is_shown_as_is(number_format, text):
         return None
-    return Note(f"Excel shows the number in the format {number_format}; {text} is what will be sent", once=True)
+    adds_digits = any(character.isdigit() for literal in _LITERAL.findall(number_format) for character in literal)
+    reason = f"Excel shows the number in the format {number_format}; {text} is what will be sent"
+    return Note(reason, once=True, adds_digits=adds_digits)
 
 
 def _is_shown_as_is(number_format: str, text: str) -> bool:

@@ -14,10 +14,17 @@ MAX_CELLS = 1_500_000  # calamine keeps all of a sheet at once, 130 bytes for ea
 
 
 class Note(NamedTuple):
-    """What was changed in a cell, or how Excel shows it; ``once``: say it once per column, not per row."""
+    """What was changed in a cell, or how Excel shows it.
+
+    Attributes:
+        reason: in words.
+        once: say it once per column, not per row.
+        adds_digits: Excel shows digits that the cell does not hold, such as a country code.
+    """
 
     reason: str
     once: bool = False
+    adds_digits: bool = False
 
 
 NO_FAULTS: Mapping[int, str] = MappingProxyType({})
@@ -47,6 +54,13 @@ class Row(NamedTuple):
     def is_blank(self) -> bool:
         """Whether there is nothing in any cell."""
         return not self.faults and not "".join(self.texts).strip()
+
+    def find_lack(self, position: int) -> str:
+        """Return why a cell does not hold the number that Excel shows; ``""`` if it does."""
+        note = self.notes.get(position)
+        if note is None or not note.adds_digits:
+            return ""
+        return "lacks digits that its format shows: format the column as Text and enter the whole number"
 
 
 @dataclass(frozen=True, slots=True)

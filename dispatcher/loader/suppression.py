@@ -126,8 +126,8 @@ def _holds_number(text: str) -> bool:
 
 
 def _read(row: Row, position: int, rules: RecipientRules) -> Number | Unreadable:
-    if position in row.faults:
-        return Unreadable(row.faults[position])
+    if fault := row.faults.get(position) or row.find_lack(position):
+        return Unreadable(fault)
     return read_number(row.texts[position] if position < len(row.texts) else "", rules)
 
 
