@@ -66,7 +66,7 @@ class HiddenRowsError(SheetError):
         self.row_numbers = row_numbers
         shown = ", ".join(map(str, row_numbers[:5])) + (", ..." if len(row_numbers) > 5 else "")
         hidden = "1 row is" if len(row_numbers) == 1 else f"{len(row_numbers):,} rows are"
-        marked = " (in an export: empty their cells in the columns state and reason)" if is_export else ""
+        marked = " (in an export: empty the cells that say so)" if is_export else ""
         super().__init__(
             f"{file_name}: {hidden} hidden by a filter or by hand ({shown})."
             f" Show them in Excel{marked}, or decide"

@@ -14,10 +14,10 @@ from typing import Any
 import pandas as pd
 
 from dispatcher.errors import UsageError
-from dispatcher.models import OUTCOME_COLUMNS, State
+from dispatcher.models import ADVICE_COLUMN, OUTCOME_COLUMNS, State
 from dispatcher.placeholders import fold
 
-PROBLEM_COLUMNS = ("problem in", "what to do", "sheet row")
+PROBLEM_COLUMNS = ("problem in", ADVICE_COLUMN, "sheet row")
 """What is added to rows that cannot be sent."""
 
 # Light fills: green is done, yellow waits, red wants a person, grey is left out.

@@ -26,6 +26,9 @@ STATE_COLUMN, REASON_COLUMN = "state", "reason"
 OUTCOME_COLUMNS = (STATE_COLUMN, REASON_COLUMN, "last attempt", "session id", "attempts", "sheet row")
 """What an export adds to the right of the sheet's own columns."""
 
+ADVICE_COLUMN = "what to do"
+"""The column of a list of problems that says what is wrong with a row."""
+
 HIDDEN_REASON = "hidden by a filter in Excel or by hand"
 """Why a hidden row is skipped. In an export the row is hidden no more, and these words alone say that it was."""
 

@@ -17,7 +17,7 @@ from dispatcher.export import ExportRow, write_export
 from dispatcher.models import HIDDEN_REASON, OUTCOME_COLUMNS, Recipient, Refusal, SheetRules, State
 from tests.loopback import Answer, Loopback
 from tests.program import Desk, people
-from tests.sheets import read_all, read_one, write_csv
+from tests.sheets import read_all, write_csv
 
 HOSTILE = ["=1+1", "+12025550100", "-5", "@SUM(A1)", "00501", "15551234567", "2026-12-03", "https://example.com"]
 
@@ -355,7 +355,7 @@ def test_a_row_that_was_hidden_stays_hidden_in_an_export(desk: Desk, endings: tu
 
     assert (again.json["sent"], again.json["states"]) == (0, again.json["states"] | {"accepted": 2, "skipped": 1})
     assert f"{out.name}: 1 row is hidden by a filter or by hand (3). Show them in Excel" in refused.err
-    assert "(in an export: empty their cells in the columns state and reason), or decide in the" in refused.err
+    assert "(in an export: empty the cells that say so), or decide in the" in refused.err
     assert (included.json["sent"], included.json["states"]["accepted"]) == (1, 3)
 
 
@@ -380,27 +380,25 @@ def test_emptying_the_outcome_shows_a_row_that_was_hidden(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("columns", "cells", "is_hidden"),
+    ("header", "shown", "hidden"),
     [
-        (("State", "Reason"), ("skipped", HIDDEN_REASON), True),
-        (("State", "Reason"), ("skipped", f"{HIDDEN_REASON}?"), False),
-        (("State", "Reason"), ("pending", HIDDEN_REASON), False),
-        (("Reason", "State"), (HIDDEN_REASON, "skipped"), False),
-        (("Reason",), (HIDDEN_REASON,), False),
-        (("State", "Reason", "State (2)", "Reason (2)"), ("skipped", HIDDEN_REASON, "", ""), False),
-        (("State", "Note", "Reason", "Reason (2)"), ("skipped", "", HIDDEN_REASON, "mine"), True),
+        ("State,Reason", f"skipped,{HIDDEN_REASON}?;pending,{HIDDEN_REASON};,", f"skipped,{HIDDEN_REASON}"),
+        ("State,Reason,State (2),Reason (2)", f"skipped,{HIDDEN_REASON},,", f",,skipped,{HIDDEN_REASON}"),
+        ("Reason,State,Reason", f"{HIDDEN_REASON},skipped,mine", f"mine,skipped,{HIDDEN_REASON}"),
+        ("Problem in,What to do", f",{HIDDEN_REASON}?;,", f",{HIDDEN_REASON}"),
+        ("State,Note,Reason,Reason", f"skipped,,mine,{HIDDEN_REASON}", f"skipped,,{HIDDEN_REASON},mine"),
     ],
-    ids=["both", "another reason", "another state", "other order", "no state", "shown since", "own columns beside"],
+    ids=["both", "two exports", "own column before", "problems", "own columns beside"],
 )
-def test_what_the_last_export_says_hides_a_row(
-    tmp_path: Path, columns: tuple[str, ...], cells: tuple[str, ...], *, is_hidden: bool
-) -> None:
+def test_what_the_last_export_says_hides_a_row(tmp_path: Path, header: str, shown: str, hidden: str) -> None:
     """State and reason together, and of several exports the last one."""
-    sheet = write_csv(tmp_path, ",".join(["Phone", *columns]) + "\n" + ",".join(["+12025550100", *cells]) + "\n")
+    cells = [*shown.split(";"), hidden]
+    lines = [f"+1202555010{index},{line}" for index, line in enumerate(cells)]
+    sheet = write_csv(tmp_path, "\n".join([f"Phone,{header}", *lines]))
 
-    found = read_one(sheet, body=[], sheet=SheetRules(hidden_rows="skip"))
+    found = read_all(sheet, body=[], sheet=SheetRules(hidden_rows="skip"))
 
-    assert isinstance(found, Refusal) == is_hidden
+    assert [one.row_number for one in found if isinstance(one, Refusal)] == [len(cells) + 1]
 
 
 def test_remarks_on_rows_that_were_sent_are_in_the_next_export(desk: Desk) -> None:
@@ -422,3 +420,14 @@ def test_remarks_on_rows_that_were_sent_are_in_the_next_export(desk: Desk) -> No
         exported = [(line["Remark"], line["state"], line["state (2)"]) for line in csv.DictReader(file)]
     assert sent.json["sent"] == 0
     assert exported == [(f"seen Name {index}", "accepted", "accepted") for index in range(3)]
+
+
+@pytest.mark.parametrize("ending", ["xlsx", "csv"])
+def test_a_row_that_was_hidden_stays_hidden_in_a_list_of_problems(desk: Desk, ending: str) -> None:
+    """The list is there to be corrected and sent: what was hidden is still nobody's decision."""
+    sheet, problems = export_with_one_hidden(desk), desk.folder / f"problems.{ending}"
+    desk.run("check", "--problems", problems, desk.campaign, sheet)
+
+    sent = desk.run("send", "--sandbox", "--json", "--recipients", problems, desk.campaign)
+
+    assert (sent.json["sent"], sent.json["states"]["skipped"]) == (0, 1)

@@ -9,7 +9,7 @@ from itertools import takewhile
 from dispatcher.errors import SheetError
 from dispatcher.loader.cells import tidy_text
 from dispatcher.loader.rows import HEADER_SEARCH_ROWS, MAX_COLUMNS, Row, column_letters
-from dispatcher.models import REASON_COLUMN, STATE_COLUMN, Campaign, mask_digits
+from dispatcher.models import ADVICE_COLUMN, HIDDEN_REASON, REASON_COLUMN, STATE_COLUMN, Campaign, State, mask_digits
 from dispatcher.placeholders import Text, fold
 
 BUILT_IN = frozenset({"to", "today"})
@@ -32,19 +32,23 @@ class Header:
     keys: tuple[str, ...]
     repeated: Mapping[str, tuple[str, ...]]
 
-    def find_outcome(self) -> tuple[int, int] | None:
-        """Return where the last export this sheet went through wrote state and reason; None if there was none.
+    def find_hidden_marks(self) -> dict[int, str]:
+        """Return the texts, by position, that mark a row as hidden where this sheet is one the program wrote.
 
-        Exports number their columns where the sheet has such names: ``state (2)``.
+        Of several exports the last one counts; they number their columns where the sheet has such names:
+        ``state (2)``. Empty for a sheet the program did not write.
         """
-        found = state = None
+        marks: dict[int, str] = {}
+        state = None
         for position, key in enumerate(self.keys):
             name = _NUMBERED.sub("", key)
             if name == STATE_COLUMN:
                 state = position
             elif name == REASON_COLUMN and state is not None:
-                found, state = (state, position), None
-        return found
+                marks, state = {state: State.SKIPPED, position: HIDDEN_REASON}, None
+            elif name == ADVICE_COLUMN:
+                marks = {position: HIDDEN_REASON}
+        return marks
 
     def count_found(self, wanted: Iterable[str]) -> int:
         """Return how many of the wanted folded names are columns."""

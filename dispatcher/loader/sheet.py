@@ -1,6 +1,6 @@
 """The recipients file as the rest of the program sees it: a sheet to iterate over."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from itertools import dropwhile
 from pathlib import Path
@@ -15,7 +15,7 @@ from dispatcher.loader.replay import RecordedRows
 from dispatcher.loader.rows import Row
 from dispatcher.loader.seen import SeenKeys
 from dispatcher.loader.suppression import read_suppressed
-from dispatcher.models import HIDDEN_REASON, Campaign, Notice, Recipient, Refusal, State
+from dispatcher.models import Campaign, Notice, Recipient, Refusal
 
 
 class Sheet:
@@ -40,7 +40,7 @@ class Sheet:
         self.notices: list[Notice] = []
         self._campaign = campaign
         self._opened = opened
-        self._outcome = opened.header.find_outcome()
+        self._hidden_marks = opened.header.find_hidden_marks()
         self._today = today
         self._check = check
         self._suppressed = read_suppressed(campaign.recipient, campaign.sheet.encoding)
@@ -91,18 +91,18 @@ class Sheet:
     def _rows_below_header(self) -> Iterator[Row]:
         last = self._opened.header.row_number
         rows = dropwhile(lambda row: row.number <= last, self._opened.table.read_rows())
-        return rows if self._outcome is None else _hide_marked(rows, *self._outcome)
+        return _hide_marked(rows, self._hidden_marks) if self._hidden_marks else rows
 
     def refuse_hidden_rows(self) -> None:
         """Raise ``HiddenRowsError`` when rows are hidden, for the campaign does not say what they mean.
 
         Excel hides them, or hid them in the sheet that this is an export of.
         """
-        if self._outcome is None and not self._opened.table.scan().may_hide_rows:
+        if not self._hidden_marks and not self._opened.table.scan().may_hide_rows:
             return
         hidden = [row.number for row in self._data_rows() if row.hidden]
         if hidden:
-            raise HiddenRowsError(self.path.name, hidden, is_export=self._outcome is not None)
+            raise HiddenRowsError(self.path.name, hidden, is_export=bool(self._hidden_marks))
 
 
 def read_recipients(campaign: Campaign, path: Path, *, today: date, check: Check | None = None) -> Sheet:
@@ -125,11 +125,12 @@ def read_recipients(campaign: Campaign, path: Path, *, today: date, check: Check
     return sheet
 
 
-def _hide_marked(rows: Iterator[Row], state: int, reason: int) -> Iterator[Row]:
+def _hide_marked(rows: Iterator[Row], marks: Mapping[int, str]) -> Iterator[Row]:
     """Hide the rows that were hidden in the sheet an export was made of; the export itself shows them."""
+    last = max(marks)
     for row in rows:
-        is_marked = len(row.texts) > reason and row.texts[reason].strip() == HIDDEN_REASON
-        yield row._replace(hidden=True) if is_marked and row.texts[state].strip() == State.SKIPPED else row
+        is_marked = len(row.texts) > last and all(row.texts[place].strip() == text for place, text in marks.items())
+        yield row._replace(hidden=True) if is_marked else row
 
 
 def _describe_file(path: Path, opened: OpenedSheet) -> list[Notice]:
