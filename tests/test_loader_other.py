@@ -524,6 +524,22 @@ def claim_rows(path: Path, count: int) -> None:
     path.write_bytes(content[: place + 8] + struct.pack("<I", count) + content[place + 12 :])
 
 
+def test_a_row_of_an_xls_with_a_duration_too_large_is_refused(tmp_path: Path) -> None:
+    """A phone number in the format of a duration; the reader underneath gives no cell of its row, but the others."""
+    as_duration = xlwt.easyxf(num_format_str="[h]:mm")
+
+    path = write_xls(tmp_path, (PHONE, "Ana"), change=lambda sheet: sheet.write(2, 0, 447700900123, as_duration))
+    rows = read_all(path)
+
+    assert [found.row_number for found in rows] == [2, 3]
+    assert read_refusals(path) == [
+        (
+            "row 3, phone: the cell is in a row with a number that is formatted as a duration but too large for one:"
+            " correct its number format"
+        )
+    ]
+
+
 def test_an_xls_that_claims_all_rows_is_read(tmp_path: Path) -> None:
     """Some programs claim every row there can be."""
     path = write_xls(tmp_path, BOB)

@@ -2,13 +2,15 @@
 
 ``calamine_child.py PATH`` prints each sheet: its name, whether it is a worksheet and whether it is visible.
 ``calamine_child.py PATH SHEET`` prints each row from the first on: its values from column A on. A moment is
-printed as the name of its type and its ISO form, a duration as its seconds.
+printed as the name of its type and its ISO form, a duration as its seconds. Every cell of a row with a duration
+longer than Python's is printed as ``["unreadable", ""]``, for calamine gives none of them.
 """
 
 import contextlib
 import json
 import resource
 import sys
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -39,7 +41,14 @@ def _print_sheets(workbook: CalamineWorkbook) -> None:
 def _print_rows(workbook: CalamineWorkbook, name: str) -> None:
     sheet = workbook.get_sheet_by_name(name)
     left = [""] * (sheet.start[1] if sheet.start else 0)
-    for values in sheet.iter_rows():
+    rows: Iterator[list[Any]] = iter(sheet.iter_rows())
+    while True:
+        try:
+            values = next(rows)
+        except StopIteration:
+            return
+        except OverflowError:
+            values = [("unreadable", "")] * sheet.width
         _print(left + values)
 
 

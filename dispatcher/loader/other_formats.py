@@ -118,6 +118,9 @@ def _make_row(number: int, cells: list[CellText], unseen: Unseen) -> Row:
 
 
 _EMPTY = CellText("")
+_UNREADABLE = CellText(
+    "", "is in a row with a number that is formatted as a duration but too large for one: correct its number format"
+)
 
 
 def _read_cell(value: Any) -> CellText:
@@ -132,5 +135,7 @@ def _read_cell(value: Any) -> CellText:
         return read_bool(value)
     if isinstance(value, list):
         kind, told = value
+        if kind == "unreadable":
+            return _UNREADABLE
         return read_moment(timedelta(seconds=told) if kind == "timedelta" else _MOMENTS[kind](told))
     return read_number_cell(value)
