@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import pytest
 from openpyxl import Workbook
 
-from tests.loopback import Loopback
+from tests.loopback import Answer, Loopback
 from tests.program import API_KEY, Desk, people
 
 SOON_S = 3.0
@@ -116,6 +116,22 @@ def test_the_question_stands_still_and_no_means_no(desk: Desk) -> None:
     assert "dispatcher: nothing was sent\n" in screen.shown
     assert server.received == []
     assert set(desk.states().values()) == {"pending"}
+
+
+def test_no_leaves_failed_rows_as_they_are(desk: Desk) -> None:
+    """`retry` counts them in its question, and puts nothing back that a later `send` would send."""
+    desk.write_sheet(people(3))
+    with Loopback(lambda body, earlier: Answer(400)) as server:
+        desk.write_campaign(server.endpoint)
+        assert desk.run("send", desk.campaign).code == 6
+        with terminal("retry", desk.campaign) as screen:
+            screen.read_until("Send 3 WhatsApp sessions")
+            screen.read_until("[y/N]: ")
+            screen.type("n\n")
+
+            assert screen.end(SOON_S) == 130
+
+    assert set(desk.states().values()) == {"failed"}
 
 
 def test_yes_sends(desk: Desk) -> None:

@@ -18,7 +18,7 @@ from dispatcher.ledger.agents import (
     seconds_since_last_attempt,
     set_limit,
 )
-from dispatcher.ledger.decisions import Doubt, list_in_doubt, resolve, retry, sweep_dead_run
+from dispatcher.ledger.decisions import Doubt, count_failed, list_in_doubt, resolve, retry, sweep_dead_run
 from dispatcher.ledger.file import open_reader, remove_sandbox_ledger, utc_text
 from dispatcher.ledger.load import Change, LoadReport, classify_changes, is_loaded, load_sheet
 from dispatcher.ledger.lock import RunLock
@@ -62,6 +62,7 @@ __all__ = [
     "Writer",
     "begin_run",
     "classify_changes",
+    "count_failed",
     "count_open_problems",
     "count_states",
     "end_run",

@@ -79,28 +79,41 @@ def resolve(connection: Connection, recipient_ids: Sequence[int], state: State) 
     return _move(connection, chosen, state, f"resolved as {state} by {_who()}", who=_who())
 
 
-def retry(connection: Connection, campaign_id: int, verdicts: Collection[Verdict]) -> int:
+def count_failed(connection: Connection, campaign_id: int, verdicts: Collection[Verdict]) -> int:
+    """Return how many failed rows ``retry`` would make due."""
+    failed = _find_tried(campaign_id, verdicts).where(recipients.c.state == State.FAILED)
+    return int(connection.execute(select(func.count()).select_from(failed.subquery())).scalar_one())
+
+
+def retry(
+    connection: Connection, campaign_id: int, verdicts: Collection[Verdict], *, rows_max: int | None = None
+) -> int:
     """Make rows due whose last attempt ended in one of ``verdicts``; return how many.
 
-    ``failed`` rows of the present sheet go back to ``pending``; ``retryable`` ones need not wait any longer. A row
-    that a person resolved as failed after a doubt counts as rejected.
+    ``failed`` rows of the present sheet go back to ``pending``, ``rows_max`` of them at most; ``retryable`` ones need
+    not wait any longer. A row that a person resolved as failed after a doubt counts as rejected.
     """
+    tried = _find_tried(campaign_id, verdicts)
+    waiting = update(recipients).where(
+        recipients.c.id.in_(tried.where(recipients.c.state == State.RETRYABLE).with_only_columns(recipients.c.id))
+    )
+    eased = connection.execute(waiting.values(not_before=None)).rowcount
+    failed = tried.where(recipients.c.state == State.FAILED).order_by(recipients.c.row_number).limit(rows_max)
+    return eased + _move(connection, failed, State.PENDING, f"put back by {_who()}", who=_who())
+
+
+def _find_tried(campaign_id: int, verdicts: Collection[Verdict]) -> Select[tuple[int, str]]:
+    """Select the rows of the present sheet whose last attempt ended in one of ``verdicts``."""
     wanted = {*verdicts, Verdict.IN_DOUBT} if Verdict.REJECTED in verdicts else set(verdicts)
     tries = attempts.alias()
     last_try = select(func.max(tries.c.id)).where(tries.c.recipient_id == recipients.c.id).correlate(recipients)
-    chosen = (
+    return (
         select(recipients.c.id, recipients.c.state)
         .select_from(recipients)
         .join(attempts, attempts.c.id == last_try.scalar_subquery())
         .where(recipients.c.campaign_id == campaign_id, recipients.c.in_sheet, recipients.c.purged_at.is_(None))
         .where(attempts.c.outcome.in_(wanted))
     )
-    waiting = update(recipients).where(
-        recipients.c.id.in_(chosen.where(recipients.c.state == State.RETRYABLE).with_only_columns(recipients.c.id))
-    )
-    eased = connection.execute(waiting.values(not_before=None)).rowcount
-    failed = chosen.where(recipients.c.state == State.FAILED)
-    return eased + _move(connection, failed, State.PENDING, f"put back by {_who()}", who=_who())
 
 
 def _move(connection: Connection, chosen: Select[tuple[int, str]], state: State, reason: str, *, who: str) -> int:

@@ -86,12 +86,13 @@ class _Run:
                     Warned(f"an earlier run died; in doubt now: {format_count(self._swept, 'row')} it was sending")
                 )
             loaded = [campaign for campaign in self._order.campaigns if await self._load(campaign)]
-            await self._make_due(loaded)
+            await self._withdraw_vanished(loaded)
             plans = [await self._plan(campaign) for campaign in loaded]
             for plan in plans:
                 self._on_event(plan)
             if any(plan.due for plan in plans) and not self._confirm(plans):
                 raise InterruptedRunError("nothing was sent")
+            await self._make_due(loaded)
             await self._dispatch(loaded)
             return self._account.exit_code
         finally:
@@ -145,12 +146,16 @@ class _Run:
                 Warned(f"{campaign.name}: {format_count(late, 'row')} changed after sending; not sent again")
             )
 
-    async def _make_due(self, campaigns: Sequence[Campaign]) -> None:
+    async def _withdraw_vanished(self, campaigns: Sequence[Campaign]) -> None:
         for campaign in campaigns:
+            await written(self._writer.call(ledger.withdraw_vanished, await self._campaign_id(campaign)))
+
+    async def _make_due(self, campaigns: Sequence[Campaign]) -> None:
+        """Put back what is to be tried again, once nobody objects, and no more than may be sent."""
+        verdicts, rows_max = self._order.retry_verdicts, self._order.people_max
+        for campaign in campaigns if verdicts else ():
             campaign_id = await self._campaign_id(campaign)
-            await written(self._writer.call(ledger.withdraw_vanished, campaign_id))
-            if self._order.retry_verdicts:
-                await written(self._writer.call(ledger.retry, campaign_id, self._order.retry_verdicts))
+            await written(self._writer.call(ledger.retry, campaign_id, verdicts, rows_max=rows_max))
 
     async def _campaign_id(self, campaign: Campaign) -> int:
         record = await written(self._writer.call(ledger.find_campaign, campaign.name))
@@ -158,8 +163,10 @@ class _Run:
         return record.id
 
     async def _plan(self, campaign: Campaign) -> Plan:
-        states = await written(self._writer.call(ledger.count_states, await self._campaign_id(campaign)))
-        due = states[State.PENDING] + states[State.RETRYABLE]
+        campaign_id, verdicts = await self._campaign_id(campaign), self._order.retry_verdicts
+        states = await written(self._writer.call(ledger.count_states, campaign_id))
+        failed = await written(self._writer.call(ledger.count_failed, campaign_id, verdicts)) if verdicts else 0
+        due = states[State.PENDING] + states[State.RETRYABLE] + failed
         if self._order.people_max is not None:
             due = min(due, self._order.people_max)
         scope = limit_scope(campaign, self._order.api_key)
