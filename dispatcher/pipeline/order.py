@@ -8,7 +8,7 @@ from pathlib import Path
 from dispatcher.errors import UsageError
 from dispatcher.models import Campaign, Verdict
 
-_SAID_OF_A_LIMIT = {"limit_scope": "limit_scope", "sessions_per_second": "limit", "warm_up": "warm_up_s"}
+_SAID_OF_A_LIMIT = {"sessions_per_second": "limit", "warm_up": "warm_up_s"}
 """The keys of a campaign file's ``agent`` table that belong to its limit, and where a ``Campaign`` has them."""
 
 
@@ -59,7 +59,14 @@ def refuse_contradictions(order: SendOrder) -> None:
 
 
 def _refuse_different_limits(order: SendOrder) -> None:
-    """Refuse an agent under two limits: each would be used to the full."""
+    """Refuse an agent under two limits, and a limit of the whole key beside others: each would be used to the full."""
+    by_scope = {campaign.agent.limit_scope: campaign for campaign in reversed(order.campaigns)}
+    if len(by_scope) > 1:
+        one, other = by_scope.values()
+        raise UsageError(
+            f"{other.path} and {one.path} share a limit and differ in agent.limit_scope "
+            f"({other.agent.limit_scope} and {one.agent.limit_scope}); write the same in both"
+        )
     known: dict[str, Campaign] = {}
     for campaign in order.campaigns:
         for shared in (campaign.agent.id, limit_scope(campaign, order.api_key)):
