@@ -147,6 +147,24 @@ def test_check_keeps_the_first_problems_only(tmp_path: Path) -> None:
     assert told == [("refused", row) for row in range(2, 52)]
 
 
+def test_letters_that_the_output_cannot_show_end_nothing(desk: Desk) -> None:
+    """A pipe in Latin-1 shows ? for them; whoever reads it gets JSON all the same."""
+    desk.write_sheet([["+12025550100", "\u0416\u0438\u0432\u0430"]])
+    desk.write_campaign(None)
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1", "DISPATCHER_API_KEY": API_KEY}
+
+    ran = subprocess.run(
+        [sys.executable, "-m", "dispatcher", "preview", "--json", str(desk.campaign)],
+        capture_output=True,
+        cwd=REPOSITORY,
+        env=environment,
+        check=False,
+    )
+
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert "????" in json.dumps(json.loads(ran.stdout))
+
+
 def test_a_list_longer_than_memory_is_printed_whole(capsys: pytest.CaptureFixture[str]) -> None:
     """It goes through a file on the disk and comes out as one JSON object."""
     with click.Context(click.Command("check")):

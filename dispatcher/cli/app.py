@@ -9,7 +9,7 @@ import click
 from dispatcher import __version__
 from dispatcher.cli import deciding, drafting, reading, sending
 from dispatcher.cli.settings import Settings, shared_options
-from dispatcher.cli.streams import drop_unread_output, unread_tolerated
+from dispatcher.cli.streams import drop_unread_output, tolerate_foreign_letters, unread_tolerated
 from dispatcher.errors import DispatcherError, ExitCode
 
 
@@ -48,6 +48,7 @@ for _command in (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; every failure ends here as one readable message."""
     settings = Settings()
+    tolerate_foreign_letters()
     try:
         result = dispatcher.main(
             args=None if argv is None else list(argv), prog_name="dispatcher", standalone_mode=False, obj=settings

@@ -1,5 +1,6 @@
 """Standard output and standard error, whose readers may go away while the program works."""
 
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,13 @@ def unread_tolerated() -> Iterator[None]:
         yield
     except OSError:
         drop_unread_output()
+
+
+def tolerate_foreign_letters() -> None:
+    """Let a terminal or pipe of another alphabet show ``?`` for what it cannot: no name may end a run."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def drop_unread_output() -> None:

@@ -34,7 +34,7 @@ class RunLock:
         Raises:
             LockHeldError: another run holds it; the message says which and since when.
             InterruptedRunError: ``is_stopped`` became true while waiting.
-            LedgerError: the lock file cannot be made.
+            LedgerError: the lock file cannot be made or written.
         """
         try:
             descriptor = os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600)
@@ -51,7 +51,10 @@ class RunLock:
             time.sleep(_POLL_S)
         self._descriptor = descriptor
         owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": utc_now()}
-        os.pwrite(descriptor, json.dumps(owner).encode().ljust(MARK_OFFSET), 0)
+        try:
+            os.pwrite(descriptor, json.dumps(owner).encode().ljust(MARK_OFFSET), 0)
+        except OSError as error:
+            raise LedgerError(f"{self.path}: cannot be written: {error.strerror}") from None
 
     def release(self) -> None:
         """Let the next run begin; does nothing when the lock is not held."""

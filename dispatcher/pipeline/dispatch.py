@@ -57,7 +57,7 @@ class AgentDispatch:
         """Take rows until none is due or the halt is pulled, then wait for what is in the air.
 
         Raises:
-            Exception: what a delivery did not foresee, once everything in the air has landed.
+            Exception: what nobody foresaw, once everything in the air has landed.
         """
         try:
             for queue in self._turns:
@@ -65,6 +65,8 @@ class AgentDispatch:
             await self._halt.or_halted(self._start_deliveries())
         except LedgerError as error:
             self._halt.pull_everything(ExitCode.LEDGER, str(error))
+        except Exception as error:
+            self._fail(error)
         while self._in_air:
             await asyncio.wait(self._in_air)
         if self._failure is not None:
@@ -84,8 +86,12 @@ class AgentDispatch:
     def _land(self, delivery: "asyncio.Task[None]") -> None:
         self._in_air.discard(delivery)
         if not delivery.cancelled() and (failure := delivery.exception()):
-            self._failure = failure
-            self._halt.pull_everything(ExitCode.UNEXPECTED, f"unexpected: {type(failure).__name__}")
+            self._fail(failure)
+
+    def _fail(self, failure: BaseException) -> None:
+        """Keep what nobody foresaw until everything in the air has landed; take no more rows."""
+        self._failure = failure
+        self._halt.pull_everything(ExitCode.UNEXPECTED, f"unexpected: {type(failure).__name__}")
 
     def abort(self) -> None:
         """Break off the requests in the air, each still gets its outcome; from now on none leaves."""
