@@ -320,6 +320,19 @@ def test_a_limit_that_becomes_active_is_found_however_slow_the_answers(
         assert tally.used(limit, 960, 1_100) > 97
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_probe_that_fails_does_not_undo_what_was_found_before_it(seed: int) -> None:
+    """The guard that was found at the lower limit is there at once when the approved one is refused again."""
+    pacers = [Pacer(3, 0.0) for _ in range(3)]
+
+    for pacer, seconds in zip(pacers, (70, 82, 98), strict=True):
+        simulate(pacer, COUNTINGS["sliding-all"](1), SLOW[3], seconds=seconds, seed=seed)
+
+    before, probing, after = pacers
+    assert (before.limit, probing.limit, after.limit) == (1, 3, 1)
+    assert after.stance == before.stance != probing.stance
+
+
 def test_refusals_of_an_earlier_stance_say_nothing_about_the_next() -> None:
     """When five calls in the air are all refused, one dare is taken back, and the limit is not doubted."""
     pacer = Pacer(5, 0.0, learnt=Learnt(5, least_s=0.1, typical_s=0.1, samples=100, even=False))

@@ -64,6 +64,7 @@ class Pacer:
         self._judged: deque[tuple[float, bool]] = deque(maxlen=JUDGED_CALLS)  # when each started, if it was refused
         self._limit_since_s = -math.inf
         self._probe_at_s, self._probe_wait_s = math.inf, PROBE_AFTER_S
+        self._before_probe = Learnt(limit)
         restart_hold_s = 0.0 if idle_s is None else RESTART_HOLD_S - max(0.0, idle_s)
         self._held_until_s = now_s + max(0.0, restart_hold_s, held_s)
         self._open_lanes(self._held_until_s)
@@ -225,13 +226,13 @@ class Pacer:
 
     def _set_limit(self, limit: int, now_s: float) -> None:
         if limit == self.approved_limit:
-            self._probe_at_s = math.inf
+            self._probe_at_s, self._before_probe = math.inf, self.learnt
         elif self.limit == self.approved_limit:
             self._probe_at_s = now_s + self._probe_wait_s
             self._probe_wait_s = min(LONGEST_PROBE_S, 2 * self._probe_wait_s)
         self.limit, self._limit_since_s = limit, now_s
         self._judged.clear()
-        self._boldness = Boldness(limit, Learnt(limit))  # it was the limit that was refused, no stance
+        self._boldness = Boldness(limit, self._before_probe)  # it was the limit that was refused, no stance
         self._open_lanes(self._next_even_s(now_s))
 
     def _keep_beat(self, now_s: float) -> None:
