@@ -1,6 +1,9 @@
 """The pure part of the limiter: what must hold whatever happens, and the figures it must reach."""
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from heapq import heappop, heappush
 from random import Random
 
@@ -9,11 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dispatcher.limiter import Learnt, Pacer, Signal, Slot
+from dispatcher.models import Outcome, Verdict
+from dispatcher.pipeline.control import Streak
 from tests.benchmarks.frontier import REFUSED_MAX, Cell
 from tests.benchmarks.simulate import simulate
 from tests.benchmarks.strict_server import COUNTINGS, LATENCIES, Latency
 
 SIMULATED_S = 3_600
+HALF_AN_HOUR_S = 1_800
 
 
 @dataclass(frozen=True)
@@ -185,11 +191,15 @@ def test_a_stance_that_lasted_is_taken_up_again_soon() -> None:
     assert tally.refused < 0.1
 
 
+def _works(median_s: float) -> Callable[[Random], float]:
+    return lambda rng: median_s * rng.lognormvariate(0, 0.3)
+
+
 class LateLimit:
     """Counts one session a second until a moment, and the full limit from then on."""
 
-    def __init__(self, limit: int, active_at_s: float) -> None:
-        self._before, self._after = COUNTINGS["sliding"](1), COUNTINGS["sliding"](limit)
+    def __init__(self, limit: int, active_at_s: float, counting: str = "sliding") -> None:
+        self._before, self._after = COUNTINGS[counting](1), COUNTINGS[counting](limit)
         self._active_at_s = active_at_s
         self.in_a_row = self.most_in_a_row = 0
 
@@ -229,6 +239,100 @@ def test_a_limit_that_becomes_active_is_found(limit: int) -> None:
     assert len(tally.refused_at_s) <= 20
 
 
+SLOW = {
+    median_s: Latency(lambda _: 0.002, _works(median_s), refuses_late=True) for median_s in (0.005, 0.3, 1, 1.5, 2, 3)
+}
+
+
+class Watched(Pacer):
+    """Passes every answer on to the error brake as the dispatch does, and remembers when the note was first said."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit, 0.0)
+        self._brake = Streak()
+        self.answers, self.noted_after, self.noted_at_s = 0, math.inf, math.inf
+        self.stopped_because: str | None = None
+
+    def release(
+        self,
+        slot: Slot,
+        signal: Signal,
+        now_s: float,
+        *,
+        retry_after_s: float | None = None,
+        new_connection: bool = False,
+    ) -> None:
+        """Give ``slot`` back."""
+        super().release(slot, signal, now_s, retry_after_s=retry_after_s, new_connection=new_connection)
+        latency_ms = round(1_000 * (now_s - slot.started_at_s))
+        self.stopped_because = self.stopped_because or self._brake.add(_outcome(signal, latency_ms), now_s)
+        self.answers += 1
+        if self.note and math.isinf(self.noted_at_s):
+            self.noted_after, self.noted_at_s = self.answers, now_s
+
+
+def _outcome(signal: Signal, latency_ms: int) -> Outcome:
+    if signal is Signal.REFUSED:
+        return Outcome(Verdict.THROTTLED, "HTTP 429", 429, latency_ms=latency_ms)
+    return Outcome(Verdict.ACCEPTED, "accepted", 200, latency_ms=latency_ms)
+
+
+@cache
+def _used_when_approved_for_one(counting: str, median_s: float, seed: int) -> float:
+    server = COUNTINGS[counting](1)
+    return simulate(Pacer(1, 0.0), server, SLOW[median_s], seconds=HALF_AN_HOUR_S, seed=seed).used(
+        1, 60, HALF_AN_HOUR_S
+    )
+
+
+@pytest.mark.parametrize("counting", ["sliding", "sliding-all"])
+@pytest.mark.parametrize("median_s", SLOW)
+@pytest.mark.parametrize("limit", [3, 5])
+def test_a_limit_that_is_not_active_is_noticed_however_slow_the_answers(
+    limit: int, median_s: float, counting: str
+) -> None:
+    """When every answer takes seconds, refusals too, it is said early, the run goes on, and little is lost."""
+    for seed in range(10):
+        pacer, server = Watched(limit), COUNTINGS[counting](1)
+
+        tally = simulate(pacer, server, SLOW[median_s], seconds=HALF_AN_HOUR_S, seed=seed)
+
+        assert pacer.noted_after <= 30
+        assert pacer.stopped_because is None
+        expected = _used_when_approved_for_one(counting, median_s, seed)
+        assert tally.used(1, pacer.noted_at_s, HALF_AN_HOUR_S) >= 0.8 * expected
+
+
+@pytest.mark.parametrize("counting", ["sliding", "sliding-all"])
+@pytest.mark.parametrize("median_s", SLOW)
+@pytest.mark.parametrize("limit", [3, 5])
+def test_a_limit_that_becomes_active_is_found_however_slow_the_answers(
+    limit: int, median_s: float, counting: str
+) -> None:
+    """The probe that comes at most five minutes later is not mistaken for one that fails."""
+    for seed in range(3):
+        pacer, server = Watched(limit), LateLimit(limit, 600, counting)
+
+        tally = simulate(pacer, server, SLOW[median_s], seconds=1_100, seed=seed)
+
+        assert pacer.note is None
+        assert pacer.stopped_because is None
+        assert tally.used(limit, 960, 1_100) > 97
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_probe_that_fails_does_not_undo_what_was_found_before_it(seed: int) -> None:
+    """The guard that was found at the lower limit is there at once when the approved one is refused again."""
+    pacers = [Pacer(3, 0.0) for _ in range(3)]
+
+    for pacer, seconds in zip(pacers, (70, 82, 98), strict=True):
+        simulate(pacer, COUNTINGS["sliding-all"](1), SLOW[3], seconds=seconds, seed=seed)
+
+    before, probing, after = pacers
+    assert (before.limit, probing.limit, after.limit) == (1, 3, 1)
+    assert after.stance == before.stance != probing.stance
+
+
 def test_refusals_of_an_earlier_stance_say_nothing_about_the_next() -> None:
     """When five calls in the air are all refused, one dare is taken back, and the limit is not doubted."""
     pacer = Pacer(5, 0.0, learnt=Learnt(5, least_s=0.1, typical_s=0.1, samples=100, even=False))
@@ -239,6 +343,20 @@ def test_refusals_of_an_earlier_stance_say_nothing_about_the_next() -> None:
 
     assert pacer.stance.even
     assert pacer.limit == 5
+
+
+def test_refusals_of_calls_from_before_say_nothing_about_a_lowered_limit() -> None:
+    """When fifteen calls in the air are all refused, the limit is lowered once, not twice."""
+    learnt = Learnt(5, least_s=3.0, typical_s=3.0, samples=100, even=False, patience_s=0.005)
+    pacer, slots = Pacer(5, 0.0, learnt=learnt), list[Slot]()
+    for _ in range(15):
+        slots.append(pacer.take(pacer.ready_at_s(0.0)))
+
+    for slot in slots:
+        pacer.release(slot, Signal.REFUSED, slot.started_at_s + 3)
+
+    assert slots[-1].started_at_s < 3
+    assert pacer.limit == 3
 
 
 @pytest.mark.parametrize("counting", ["sliding", "even"])

@@ -3,7 +3,10 @@
 import asyncio
 import gc
 
-from dispatcher.pipeline.control import Halt
+import pytest
+
+from dispatcher.models import Outcome, Verdict
+from dispatcher.pipeline.control import Halt, Streak
 
 
 def test_who_waits_for_a_halt_leaves_nothing_behind() -> None:
@@ -24,3 +27,33 @@ def test_who_waits_for_a_halt_leaves_nothing_behind() -> None:
     asyncio.run(run())
 
     assert complaints == []
+
+
+REFUSED = Outcome(Verdict.THROTTLED, "HTTP 429", 429, latency_ms=3_000)
+ACCEPTED = Outcome(Verdict.ACCEPTED, "accepted", 200, latency_ms=3_000)
+
+
+@pytest.mark.parametrize(
+    ("apart_s", "most"),
+    [(3.5, 10), (1.0, 28), (0.2, 136)],
+    ids=["one after the other", "three in the air", "fifteen in the air"],
+)
+def test_refusals_of_requests_in_the_air_together_count_as_one(apart_s: float, most: int) -> None:
+    """Ten decisions in a row must have been refused, each made when the refusal counted before was known."""
+    streak, answers = Streak(), 0
+
+    while streak.add(REFUSED, apart_s * answers) is None:
+        answers += 1
+
+    assert answers + 1 == most
+
+
+def test_an_accepted_request_ends_a_streak_of_refusals() -> None:
+    """The first refusal after it counts, though it left before the last one was known."""
+    streak = Streak()
+    streak.add(REFUSED, 10.0)
+    streak.add(ACCEPTED, 10.1)
+
+    streak.add(REFUSED, 10.2)
+
+    assert (streak.length, streak.counted_at_s) == (1, 10.2)

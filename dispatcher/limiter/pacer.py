@@ -13,6 +13,7 @@ SHORTEST_GAP_S = 0.001  # event loops cannot time less
 LONGEST_HOLD_S = 5.0
 BEAT_TOLERANCE, BEAT_SHIFT = 0.2, 0.38  # shares of 1/limit, see ``_keep_beat`` and ``_shift_beat``
 LOWER_LIMITS = (1, 3)  # what the vendor grants below 5
+JUDGED_CALLS = 30  # so many of the latest calls tell whether a limit is active
 PROBE_AFTER_S, LONGEST_PROBE_S = 60.0, 300.0  # from a lowered limit to the next try of the approved one
 
 
@@ -60,7 +61,10 @@ class Pacer:
         self._trips = RoundTrips.resume(learnt.least_s, learnt.typical_s, learnt.samples)
         self._recent: deque[Slot] = deque(maxlen=limit)
         self._refusals_in_a_row = 0
+        self._judged: deque[tuple[float, bool]] = deque(maxlen=JUDGED_CALLS)  # when each started, if it was refused
+        self._limit_since_s = -math.inf
         self._probe_at_s, self._probe_wait_s = math.inf, PROBE_AFTER_S
+        self._before_probe = Learnt(limit)
         restart_hold_s = 0.0 if idle_s is None else RESTART_HOLD_S - max(0.0, idle_s)
         self._held_until_s = now_s + max(0.0, restart_hold_s, held_s)
         self._asked_until_s = now_s + max(0.0, held_s)
@@ -166,6 +170,8 @@ class Pacer:
         floor_s = 0.0 if signal is Signal.UNANSWERED else self._trips.floor_s
         late_s = now_s - slot.started_at_s - floor_s
         slot.lanes.free(slot, now_s if signal is Signal.UNUSED else self._shut_until_s(slot, late_s))
+        if signal in (Signal.ANSWERED, Signal.REFUSED) and slot.taken_at_s >= self._limit_since_s:
+            self._judged.append((slot.started_at_s, signal is Signal.REFUSED))
         if signal is Signal.ANSWERED:
             self._refusals_in_a_row = 0
             if not new_connection:
@@ -174,7 +180,9 @@ class Pacer:
                 self._open_lanes(self._next_even_s(now_s))
         elif signal is Signal.REFUSED:
             self._hold(now_s, retry_after_s or 0.0)
-            if slot.lanes is self._lanes:
+            if self._is_limit_refused():
+                self._set_limit(self._next_lower_limit, now_s)
+            elif slot.lanes is self._lanes:
                 self._doubt(now_s)
 
     def _shut_until_s(self, slot: Slot, late_s: float = math.inf) -> float:
@@ -204,26 +212,39 @@ class Pacer:
         self._asked_until_s = max(self._asked_until_s, now_s + retry_after_s)
         self._held_until_s = max(self._held_until_s, now_s + hold_s, self._asked_until_s)
 
+    @property
+    def _next_lower_limit(self) -> int:
+        """What the vendor grants below the present limit, 0 for nothing."""
+        return max((limit for limit in LOWER_LIMITS if limit < self.limit), default=0)
+
+    def _is_limit_refused(self) -> bool:
+        """Tell whether more than a second's calls were refused, and no more accepted than a lower limit grants."""
+        refused_s = [started_s for started_s, is_refused in self._judged if is_refused]
+        if not self._next_lower_limit or len(refused_s) <= self.limit:
+            return False
+        since_s = min(refused_s)
+        accepted = sum(started_s >= since_s and not is_refused for started_s, is_refused in self._judged)
+        return accepted <= self._next_lower_limit * (max(self._judged)[0] - since_s)
+
     def _doubt(self, now_s: float) -> None:
         """Draw the consequence of a refusal: the stance is too bold, or the limit too high, or neither."""
         self._boldness.count_refusal()
         if self._boldness.retreat(self._trips, self._lanes.window_s):
             self._open_lanes(self._next_even_s(now_s))
-        elif self._boldness.is_first and self._boldness.refused_within(3, 30):
-            lower = [limit for limit in LOWER_LIMITS if limit < self.limit]
-            if lower:
-                self._set_limit(lower[-1], now_s)
+        elif self._next_lower_limit and self._boldness.is_first and self._boldness.refused_within(3, JUDGED_CALLS):
+            self._set_limit(self._next_lower_limit, now_s)
         elif self.stance.patience_s == 0:
             self._shift_beat(now_s)
 
     def _set_limit(self, limit: int, now_s: float) -> None:
         if limit == self.approved_limit:
-            self._probe_at_s = math.inf
+            self._probe_at_s, self._before_probe = math.inf, self.learnt
         elif self.limit == self.approved_limit:
             self._probe_at_s = now_s + self._probe_wait_s
             self._probe_wait_s = min(LONGEST_PROBE_S, 2 * self._probe_wait_s)
-        self.limit = limit
-        self._boldness = Boldness(limit, Learnt(limit))  # it was the limit that was refused, no stance
+        self.limit, self._limit_since_s = limit, now_s
+        self._judged.clear()
+        self._boldness = Boldness(limit, self._before_probe)  # it was the limit that was refused, no stance
         self._open_lanes(self._next_even_s(now_s))
 
     def _keep_beat(self, now_s: float) -> None:

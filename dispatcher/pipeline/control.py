@@ -1,6 +1,7 @@
 """What makes a run end before its rows do: people, time, the API, the ledger."""
 
 import asyncio
+import math
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -147,17 +148,24 @@ async def _abandon(task: "asyncio.Future[_T] | asyncio.Task[_T]") -> _T | None:
 
 @dataclass(slots=True)
 class Streak:
-    """Counts outcomes of one kind in a row and says when there are too many."""
+    """Counts outcomes of one kind in a row and says when there are too many.
+
+    A request refused with 429 counts only if it left when the refusal counted before it was known: where answers take
+    seconds, one decision has a dozen requests in the air.
+    """
 
     verdict: Verdict | None = None
     http_status: int | None = None
     length: int = 0
+    counted_at_s: float = -math.inf
 
-    def add(self, outcome: Outcome) -> str | None:
-        """Count one more outcome; return why the run should stop, or None."""
+    def add(self, outcome: Outcome, now_s: float) -> str | None:
+        """Count one more outcome, known at ``now_s`` of a monotonic clock; return why the run should stop, or None."""
         if (outcome.verdict, outcome.http_status) != (self.verdict, self.http_status):
             self.verdict, self.http_status, self.length = outcome.verdict, outcome.http_status, 0
-        self.length += 1
+        elif outcome.verdict is Verdict.THROTTLED and now_s - outcome.latency_ms / 1_000 < self.counted_at_s:
+            return None
+        self.length, self.counted_at_s = self.length + 1, now_s
         return self._judge(outcome)
 
     def _judge(self, outcome: Outcome) -> str | None:

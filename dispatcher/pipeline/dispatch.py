@@ -182,7 +182,8 @@ class AgentDispatch:
         number = row.recipient.row_number
         masked = mask_digits(row.recipient.to)
         self._on_event(RowDone(queue.campaign.name, number, masked, state_after(outcome), outcome))
-        agent_trouble, campaign_trouble = self._streak.add(outcome), queue.streak.add(outcome)
+        now_s = asyncio.get_running_loop().time()
+        agent_trouble, campaign_trouble = self._streak.add(outcome, now_s), queue.streak.add(outcome, now_s)
         if outcome.stop:
             self._halt.pull(ExitCode.STOPPED, outcome.stop)
         elif agent_trouble and outcome.verdict in (Verdict.THROTTLED, Verdict.UNSENT):

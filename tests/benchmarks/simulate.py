@@ -84,7 +84,7 @@ def simulate(
         in_air -= 1
         (tally.accepted_at_s if is_accepted else tally.refused_at_s).append(now_s)
         signal = Signal.ANSWERED if is_accepted else Signal.REFUSED
-        work_s = latency.work_s(rng) if is_accepted else 0.0
+        work_s = latency.work_s(rng) if is_accepted or latency.refuses_late else 0.0
         answered_s = now_s + work_s + latency.leg_s(rng) + timer_lateness_s(rng)
         heappush(events, (answered_s, next(numbers), slot, signal))
     return tally

@@ -88,10 +88,14 @@ COUNTINGS: dict[str, Callable[[int], Counting]] = {
 
 @dataclass(frozen=True)
 class Latency:
-    """How long one call takes: a leg there, the work after it was counted, a leg back; all in seconds."""
+    """How long one call takes: a leg there, the work after it was counted, a leg back; all in seconds.
+
+    A refusal needs no work, unless the server ``refuses_late``.
+    """
 
     leg_s: Callable[[random.Random], float]
     work_s: Callable[[random.Random], float] = lambda _: 0.0
+    refuses_late: bool = False
 
 
 def _spiky(rng: random.Random) -> float:
@@ -142,7 +146,7 @@ async def answer_call(request: web.Request) -> web.Response:
     cell = _cell(request)
     await asyncio.sleep(cell.latency.leg_s(cell.rng))
     is_accepted = cell.judge()
-    work_s = cell.latency.work_s(cell.rng) if is_accepted else 0.0
+    work_s = cell.latency.work_s(cell.rng) if is_accepted or cell.latency.refuses_late else 0.0
     await asyncio.sleep(work_s + cell.latency.leg_s(cell.rng))
     return web.Response(status=200 if is_accepted else 429)
 
