@@ -45,8 +45,12 @@ _INTENT = """\
             self._limiter.release(slot, Signal.UNUSED)  # no intent on disk, no request
             raise
 """
+_HOLD_BACK = """\
+        if not await self._limiter.start(slot) or self._is_aborted:
+            await self._hold_back(queue, row, slot, attempt_id)
+            return
+"""
 _REQUEST = """\
-        await self._limiter.start(slot)
         outcome = await self._send(queue.campaign.agent.endpoint, body)
 """
 _FLOW = "test_flow_send.py::"
@@ -68,9 +72,16 @@ MUTANTS = (
     Mutant(
         "intent after the request",
         "pipeline/dispatch.py",
-        _INTENT + _REQUEST,
-        _REQUEST + "        await asyncio.wait([request])\n" + _INTENT,
+        _INTENT + _HOLD_BACK + _REQUEST,
+        "        await self._limiter.start(slot)\n" + _REQUEST + _INTENT,
         (_KILLED, _STRANGER),
+    ),
+    Mutant(
+        "a request leaves in a pause",
+        "pipeline/dispatch.py",
+        _HOLD_BACK,
+        "        await self._limiter.start(slot)\n",
+        ("test_proof_signals.py::test_asked_twice_while_an_intent_is_written",),
     ),
     Mutant(
         "intent not awaited",
@@ -344,10 +355,17 @@ MUTANTS = (
         ("test_ledger_purge.py::test_the_promise_outlives_the_purge",),
     ),
     Mutant(
+        "agents spend one budget twice",
+        "pipeline/queue.py",
+        "if not self._fresh or self.budget.is_spent:",
+        "if not self._fresh:",
+        (_FLOW + "test_limit_bounds_all_agents_together",),
+    ),
+    Mutant(
         "retry takes rows in doubt",
         "ledger/decisions.py",
-        "chosen.where(recipients.c.state == State.FAILED)",
-        "chosen.where(recipients.c.state.in_((State.FAILED, State.IN_DOUBT)))",
+        "failed = tried.where(recipients.c.state == State.FAILED)",
+        "failed = tried.where(recipients.c.state.in_((State.FAILED, State.IN_DOUBT)))",
         (_WRITER + "test_retry_puts_back_what_was_asked_for",),
     ),
 )

@@ -469,7 +469,7 @@ def test_limit_bounds_all_agents_together(desk: Desk, count: int) -> None:
 
         ran = desk.run("send", "--limit", str(count), *paths)
 
-    assert (ran.code, len(server.accepted)) == (0, count)
+    assert (ran.code, len(server.received)) == (0, count)
 
 
 @pytest.mark.usefixtures("fast")
