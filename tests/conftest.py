@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.clocks import SPEED, fast_asyncio
-from tests.program import API_KEY, Desk
+from tests.support.command_line import API_KEY, Desk
+from tests.support.fast_clock import SPEED, fast_asyncio
 
 
 @pytest.fixture

@@ -1,0 +1,190 @@
+"""What a child process does to itself before it starts the program: faults, clocks, a lifted limit.
+
+The program carries no hooks. Each twist replaces something in the child only, and fails loudly where the
+thing it replaces is not there any more. Twists are passed as ``functools.partial`` objects.
+"""
+
+import asyncio
+import importlib
+import itertools
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime, tzinfo
+from functools import partial, wraps
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import Engine, event
+
+from dispatcher.limiter import Learnt, Signal
+from dispatcher.studio import Studio, Timeouts
+
+Twist = Callable[[], None]
+
+
+class OpenGate:
+    """Stands in for the limiter: no pace at all, only a bound on the requests in the air."""
+
+    def __init__(self, in_air_max: int) -> None:
+        self._places = asyncio.Semaphore(in_air_max)
+        self.learnt = Learnt(1)
+        self.note: str | None = None
+        self.asked_to_wait_s = 0.0
+
+    async def acquire(self) -> object:
+        """Wait until fewer requests are in the air than allowed; return a slot."""
+        await self._places.acquire()
+        return object()
+
+    async def start(self, slot: object) -> bool:
+        """Nothing to note: it may leave."""
+        return True
+
+    def release(self, slot: object, signal: Signal, *, retry_after_s: float | None = None) -> None:
+        """Let the next request go."""
+        self._places.release()
+
+
+def lift_limit(in_air_max: int) -> None:
+    """Send as fast as the machine can, with so many requests in the air at most."""
+    replace("dispatcher.pipeline.agent", "Limiter", lambda *_, **__: OpenGate(in_air_max))
+
+
+def shorten_silence(read_s: float) -> None:
+    """Take an API that says nothing for so long as silent, instead of 60 seconds."""
+    replace("dispatcher.pipeline.send", "Studio", partial(Studio, timeouts=Timeouts(sock_read_s=read_s)))
+
+
+def set_constant(module: str, name: str, value: object) -> None:
+    """Give a constant of the program another value."""
+    replace(module, name, value)
+
+
+def replace(module: str, name: str, value: object) -> object:
+    """Put ``value`` in the place of ``name``; return what stood there."""
+    owner: Any = importlib.import_module(module.partition(":")[0])
+    for part in filter(None, module.partition(":")[2].split(".")):
+        owner = getattr(owner, part)
+    original: object = getattr(owner, name)
+    setattr(owner, name, value)
+    return original
+
+
+def die() -> None:
+    """End as ``kill -9`` does: nothing is flushed, closed or told."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_before_call(module: str, name: str, nth: int = 1) -> None:
+    """Die when ``name`` is called for the nth time; ``module`` may be ``package.module:Class``."""
+    calls = itertools.count(1)
+    original: Any = None
+
+    def called(*args: Any, **kwargs: Any) -> Any:
+        if next(calls) == nth:
+            die()
+        return original(*args, **kwargs)
+
+    original = replace(module, name, called)
+    wraps(original)(called)
+
+
+def die_after_statement(pattern: str, nth: int = 1) -> None:
+    """Die when the nth statement that matches has run and before its transaction is committed."""
+    matches = itertools.count(1)
+
+    def after(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        if re.match(pattern, statement) and next(matches) == nth:
+            die()
+
+    event.listen(Engine, "after_cursor_execute", after)
+
+
+def witness_intents(ledger_path: Path, witness_path: Path) -> None:
+    """Note for each request, when its first byte may leave, what a stranger reads in the ledger's file."""
+    from tests.support.ledger_check import read_rows
+
+    original: Any = None
+
+    async def headers_sent(session: Any, context: Any, params: Any) -> None:
+        states = [row.state for row in read_rows(ledger_path)]
+        with witness_path.open("a") as file:
+            file.write(f"{states.count('sending')} {states.count('accepted')}\n")
+        await original(session, context, params)
+
+    original = replace("dispatcher.studio.client", "_note_headers_sent", headers_sent)
+
+
+def step_wall_clock(offset_s: float, after_s: float = 0.0) -> None:
+    """Let the wall clock jump by ``offset_s`` once the program has run for ``after_s`` seconds."""
+    began_s = time.monotonic()
+    true_time = time.time
+
+    def stepped() -> float:
+        return true_time() + (offset_s if time.monotonic() - began_s >= after_s else 0.0)
+
+    class SteppedDatetime(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return cls.fromtimestamp(stepped(), tz)
+
+    time.time = stepped
+    changed = [
+        module
+        for name, module in list(sys.modules.items())
+        if name.startswith("dispatcher.") and _is_clock(getattr(module, "datetime", None))
+    ]
+    for module in changed:
+        replace(module.__name__, "datetime", SteppedDatetime)
+    assert len(changed) >= 3, "the program reads its wall clock elsewhere now"
+
+
+def _is_clock(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, datetime)
+
+
+def sleep_while_off(asleep_s: float) -> None:
+    """Let the clock that counts sleeping machines run ahead, as after a suspend of ``asleep_s`` seconds."""
+    original: Any = None
+    original = replace("dispatcher.ledger.agents", "_boot_clock_s", lambda: original() + asleep_s)
+
+
+def reboot() -> None:
+    """Look like another start of the machine."""
+    replace("dispatcher.ledger.agents", "_boot_id", lambda: "another-boot")
+    replace("dispatcher.ledger.agents", "_boot_clock_s", lambda: 5.0)
+
+
+def act_before_call(module: str, name: str, action: Callable[[], object]) -> None:
+    """Do something the first time ``name`` is called, as when a person saves the sheet at that moment."""
+    is_done = False
+    original: Any = None
+
+    def called(*args: Any, **kwargs: Any) -> Any:
+        nonlocal is_done
+        if not is_done:
+            is_done = True
+            action()
+        return original(*args, **kwargs)
+
+    original = replace(module, name, called)
+
+
+def interrupt_twice() -> None:
+    """Press Ctrl-C twice."""
+    os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def pause_before_call(module: str, name: str, marker: Path, pause_s: float) -> None:
+    """Stand still for a while before ``name`` is called, and create ``marker`` to say that it stands there."""
+
+    def pause() -> None:
+        marker.touch()
+        time.sleep(pause_s)
+
+    act_before_call(module, name, pause)

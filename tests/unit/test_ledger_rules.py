@@ -1,0 +1,228 @@
+"""The ledger's own rules: what the database refuses, whoever asks."""
+
+import itertools
+import re
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from dispatcher import ledger
+from dispatcher.errors import LedgerError
+from dispatcher.ledger.schema import ALLOWED_MOVES
+from dispatcher.models import State, Verdict
+from tests.support.ledgers import (
+    ACCEPTED,
+    CAMPAIGN,
+    begin_run,
+    changing,
+    load,
+    person,
+    query,
+    send,
+    states,
+    way_to,
+    wrong,
+)
+
+MOVES = [(old, new) for old, new in itertools.permutations(State, 2)]
+ALLOWED = [(old, new) for old, new in MOVES if new in ALLOWED_MOVES[old]]
+FORBIDDEN = [move for move in MOVES if move not in ALLOWED]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return a ledger with one person who waits."""
+    path = tmp_path / "ledger.db"
+    with ledger.Writer(path) as writer:
+        load(writer, [person(0)])
+    return path
+
+
+@pytest.fixture
+def sent(path: Path) -> Path:
+    """Return a ledger with one person who was messaged."""
+    with ledger.Writer(path) as writer:
+        send(writer, 1, ACCEPTED)
+    return path
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a ledger with one person who waits, for tests that only copy it."""
+    path = tmp_path_factory.mktemp("filled") / "ledger.db"
+    with ledger.Writer(path) as writer:
+        load(writer, [person(0)])
+    return path
+
+
+def walk(filled: Path, moves: Sequence[str]) -> sqlite3.Connection:
+    """Return a copy in memory whose row 2 was inserted in the first state and walked along the others."""
+    memory = sqlite3.connect(":memory:", isolation_level=None)
+    with closing(sqlite3.connect(filled)) as source:
+        source.backup(memory)
+    memory.execute(
+        "INSERT INTO recipients SELECT 2, campaign_id, 3, 'other', to_number, ?, reason, problem_column, cells,"
+        " not_before, session_id, in_sheet, updated_at, digest, NULL, NULL FROM recipients WHERE id = 1",
+        (moves[0],),
+    )
+    for state in moves[1:]:
+        move(memory, state)
+    return memory
+
+
+def move(memory: sqlite3.Connection, state: str) -> str:
+    """Move row 2 and return the state it is in then."""
+    memory.execute("UPDATE recipients SET state = ? WHERE id = 2", (state,))
+    return stand(memory)
+
+
+def stand(memory: sqlite3.Connection) -> str:
+    """Return the state of row 2."""
+    return str(memory.execute("SELECT state FROM recipients WHERE id = 2").fetchone()[0])
+
+
+def test_the_moves_are_those_of_the_design() -> None:
+    """Nothing leaves accepted, sending is left by an outcome only, retry moves failed."""
+    assert len(MOVES) == 72
+    assert ALLOWED_MOVES[State.ACCEPTED] == ()
+    assert ALLOWED_MOVES[State.FAILED] == (State.PENDING,)
+    assert {old for old, new in ALLOWED if new is State.SENDING} == {State.PENDING, State.RETRYABLE}
+    assert {old for old, new in ALLOWED if new is State.ACCEPTED} == {State.SENDING, State.IN_DOUBT}
+
+
+@pytest.mark.parametrize(("old", "new"), ALLOWED, ids=[f"{old}-{new}" for old, new in ALLOWED])
+def test_an_allowed_move_works(filled: Path, old: State, new: State) -> None:
+    """Every move of the design can be made."""
+    with closing(walk(filled, way_to(old))) as memory:
+        assert move(memory, new) == new
+
+
+@pytest.mark.parametrize(("old", "new"), FORBIDDEN, ids=[f"{old}-{new}" for old, new in FORBIDDEN])
+def test_a_forbidden_move_is_refused(filled: Path, old: State, new: State) -> None:
+    """Every other move is refused by the database itself and changes nothing."""
+    with closing(walk(filled, way_to(old))) as memory:
+        with pytest.raises(sqlite3.IntegrityError, match=r"^refused by recipients_moves$"):
+            move(memory, new)
+
+        assert stand(memory) == old
+
+
+@pytest.mark.parametrize(
+    ("statement", "refusal"),
+    [
+        ("DELETE FROM attempts", "refused by attempts_kept"),
+        ("UPDATE attempts SET outcome = 'rejected'", "refused by attempts_closed_once"),
+        ("UPDATE attempts SET reason = 'other'", "refused by attempts_closed_once"),
+        ("DELETE FROM recipients", "refused by recipients_kept"),
+        ("UPDATE recipients SET key = 'other'", "refused by recipients_identity"),
+        ("UPDATE recipients SET key = NULL", "refused by recipients_identity"),
+        ("UPDATE recipients SET campaign_id = 2", "refused by recipients_identity"),
+        ("UPDATE recipients SET to_number = '123456'", "CHECK constraint failed: length(to_number) BETWEEN 7 AND 15"),
+        ("UPDATE recipients SET row_number = 0", "CHECK constraint failed: row_number >= 1"),
+        (
+            (
+                "INSERT INTO recipients (campaign_id, row_number, key, to_number, state, cells,"
+                " updated_at, digest) SELECT campaign_id, 9, key, to_number, 'pending', '', '', '' FROM recipients"
+            ),
+            "UNIQUE constraint failed: recipients.campaign_id, recipients.key",
+        ),
+        ("UPDATE agents SET sessions_per_second = 0", "CHECK constraint failed: sessions_per_second > 0"),
+        ("UPDATE events SET reason = 'other'", "refused by events_fixed"),
+        ("DELETE FROM events", "refused by events_kept"),
+    ],
+)
+def test_history_and_identity_cannot_be_rewritten(sent: Path, statement: str, refusal: str) -> None:
+    """Attempts and events are append-only, a key belongs to its row for ever, and no number is impossible."""
+    with ledger.Writer(sent) as writer:
+        writer.call(ledger.note_limit, "agent", 1).result()
+    with changing(sent) as connection:
+        connection.execute("INSERT INTO events VALUES (1, 1, 't', 'me', 'in_doubt', 'accepted', 'r')")
+
+    with pytest.raises(sqlite3.IntegrityError, match=f"^{re.escape(refusal)}$"), changing(sent) as connection:
+        connection.execute(statement)
+
+
+def test_an_unknown_state_or_outcome_is_refused(filled: Path, sent: Path) -> None:
+    """A word that is none of the program's cannot get into the ledger."""
+    with pytest.raises(sqlite3.IntegrityError, match=r"^CHECK constraint failed: state IN \('pending'"):
+        walk(filled, ["pendinh"])
+    with (
+        pytest.raises(sqlite3.IntegrityError, match=r"^CHECK constraint failed: outcome IN \('accepted'"),
+        changing(sent) as connection,
+    ):
+        connection.execute("INSERT INTO attempts VALUES (9, 1, 1, 't', 't', 'sent', 1, 1, 1, '', '', '')")
+
+
+def test_a_row_that_can_be_sent_has_a_key_and_a_number(tmp_path: Path) -> None:
+    """Only rows that are never sent may lack them."""
+    path = tmp_path / "ledger.db"
+    with ledger.Writer(path) as writer:
+        load(writer, [wrong(2)])
+
+    with (
+        pytest.raises(sqlite3.IntegrityError, match=r"^CHECK constraint failed: \(key IS NOT NULL"),
+        changing(path) as connection,
+    ):
+        connection.execute("UPDATE recipients SET state = 'pending'")
+
+
+def test_an_attempt_is_open_or_has_an_end_and_an_outcome(path: Path) -> None:
+    """Half an ending is no ending."""
+    with ledger.Writer(path) as writer:
+        writer.intend(1, begin_run(writer)).result()
+
+    with (
+        pytest.raises(sqlite3.IntegrityError, match=r"^CHECK constraint failed: \(outcome IS NULL\)"),
+        changing(path) as connection,
+    ):
+        connection.execute("UPDATE attempts SET outcome = 'accepted'")
+
+
+def test_foreign_keys_hold_in_the_writer(path: Path) -> None:
+    """An attempt belongs to a row and to a run that exist."""
+    with (
+        ledger.Writer(path) as writer,
+        pytest.raises(LedgerError, match=r"FOREIGN KEY constraint failed"),
+    ):
+        writer.intend(1, 99).result()
+
+    assert states(path) == {person(0).key: "pending"}
+
+
+def test_quick_check_verifies_the_checks(path: Path) -> None:
+    """SQLite's quick check reads every CHECK again, but only where it may write: a reader's connection has none."""
+    with changing(path) as connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        connection.execute("DROP TRIGGER recipients_moves")
+        connection.execute("UPDATE recipients SET state = 'pendinh'")
+
+    with changing(path) as connection:
+        assert connection.execute("PRAGMA quick_check").fetchall() == [("CHECK constraint failed in recipients",)]
+    assert query(path, "PRAGMA quick_check") == [("ok",)]
+
+
+def test_outcome_words_and_state_words_differ_by_more_than_a_bit() -> None:
+    """A single flipped bit never turns one word into another: the CHECK finds each."""
+    for words in (State, Verdict):
+        for one, other in itertools.permutations(map(str, words), 2):
+            different = sum((a ^ b).bit_count() for a, b in zip(one.encode(), other.encode(), strict=False))
+            assert len(one) != len(other) or different > 1
+
+
+def test_the_views_open_in_any_sqlite_tool(sent: Path) -> None:
+    """People who know SQL need nothing of this program."""
+    with ledger.Writer(sent) as writer:
+        load(writer, [person(0), wrong(3)], fingerprint="g")
+
+    assert query(sent, "SELECT campaign, row_number, key, state, in_sheet, attempts FROM v_recipients") == [
+        (CAMPAIGN, 2, "12025550100", "accepted", 1, 1),
+        (CAMPAIGN, 3, None, "refused", 1, 0),
+    ]
+    assert query(sent, "SELECT campaign, row_number, run, outcome, http_status FROM v_attempts") == [
+        (CAMPAIGN, 2, 1, "accepted", 200)
+    ]
+    assert query(sent, "SELECT row_number, state, reason FROM v_failed") == [(3, "refused", "row 3 is wrong")]
+    assert query(sent, "SELECT campaign, command, exit_code FROM v_runs") == [(CAMPAIGN, "send", None)]
