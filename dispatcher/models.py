@@ -1,24 +1,12 @@
 """The words of the program as frozen records and enums; every room speaks in these."""
 
-import ipaddress
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 from dispatcher.placeholders import Text
-
-LOCALE_PATTERN = re.compile(r"[a-z]{2,3}(_[A-Z]{2})?")
-"""WhatsApp's locale codes, case-sensitive: ``en`` and ``en_US`` are different templates."""
-
-HEADER_MAX_CHARACTERS = 60
-"""WhatsApp's bound on a header's text parameter."""
-
-BODY_MAX_CHARACTERS = 1024
-"""WhatsApp's bound on the body after substitution; its parameters together can never be longer."""
 
 STATE_COLUMN, REASON_COLUMN = "state", "reason"
 """The columns of an export that tell what became of a row; a sheet that is read may be an export."""
@@ -57,7 +45,7 @@ class State(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-class Verdict(StrEnum):
+class Outcome(StrEnum):
     """How one attempt ended."""
 
     ACCEPTED = "accepted"
@@ -68,11 +56,11 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class AttemptResult:
     """What is known about one attempt once it is over.
 
     Attributes:
-        verdict: how it ended.
+        outcome: how it ended.
         reason: one line for people; holds no secret and no full phone number.
         http_status: the status line's number, None when there was none.
         headers_sent: whether a byte of the request may have left this machine.
@@ -82,7 +70,7 @@ class Outcome:
         stop: why the whole run must stop, or None. With a 401, 402 or 403 the row is untouched.
     """
 
-    verdict: Verdict
+    outcome: Outcome
     reason: str
     http_status: int | None = None
     headers_sent: bool = False
@@ -290,136 +278,21 @@ class Campaign:
         return (self.template.locale, *self.template.parameters, *parameters)
 
 
-def mask_digits(text: str) -> str:
-    """Return ``text`` with all but the first two and the last three of its digits hidden.
-
-    Texts with fewer than seven digits hold no phone number and stay as they are.
-    """
-    digit_positions = [index for index, character in enumerate(text) if character.isdigit()]
-    if len(digit_positions) < 7:
-        return text
-    hidden = set(digit_positions[2:-3])
-    return "".join("*" if index in hidden else character for index, character in enumerate(text))
-
-
-def mask_phone_numbers(text: str) -> str:
-    """Return ``text`` with what looks like an international number masked; ids and dates stay readable.
-
-    That is a ``+`` (an Asian keyboard has a wide one) and at least seven digits, with what people put between
-    them: ``+44 (0)7700 900-123``.
-    """
-    return _INTERNATIONAL.sub(lambda number: mask_digits(number[0]), text)
-
-
-_INTERNATIONAL = re.compile(r"[+\uff0b]\(?\d(?:[\s().\-/\u2010-\u2014]{0,3}\d){6,}")
-
-
-def tidy_parameter(text: str) -> str:
-    """Return a filled text as it goes into a message: what a blank cell leaves behind are no spaces.
-
-    Spaces at both ends go, and of several in a row one stays.
-    """
-    text = text.strip(" ")
-    return _SPACES.sub(" ", text) if "  " in text else text
-
-
-_SPACES = re.compile("  +")
-
-
-def find_parameter_trouble(text: str, max_characters: int) -> str:
-    """Return which of WhatsApp's rules a template parameter breaks, and what to do; empty for none.
-
-    Source: "Localizable parameters ... cannot have new-line/tab characters or more than 4 consecutive
-    spaces" (the vendor's answer), and WhatsApp's bounds on header and body.
-    """
-    if not text.strip():
-        return "is empty, and the message needs it; fill it in"
-    if _LINE_BREAK.search(text):
-        return "holds a line break or a tab, which WhatsApp refuses; remove it"
-    if " " * 5 in text:
-        return "holds more than 4 spaces in a row, which WhatsApp refuses; remove some"
-    if len(text) > max_characters:
-        return f"is {len(text):,} characters long, and WhatsApp allows {max_characters:,}; shorten it"
-    return ""
-
-
-_LINE_BREAK = re.compile("[\n\r\t\x85\u2028\u2029]")
-
-
-def find_link_trouble(url: str) -> str:
-    """Return why the vendor could not open ``url``, or an empty text for a public https URL."""
-    try:
-        parts = urlsplit(url)
-        host, _ = (parts.hostname or "").rstrip("."), parts.port
-    except ValueError:
-        return "is no URL"
-    if re.search(r"[\s\x00-\x1f\x7f]", url):
-        return "holds a space or a control character"
-    if not url.startswith("https://"):
-        return "does not begin with https://"
-    if "@" in parts.netloc:
-        return "holds a user name or a password"
-    return "" if _is_public_host(host) else "cannot be reached from outside"
-
-
-def _is_public_host(host: str) -> bool:
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        labels = host.split(".")
-        is_name = len(labels) > 1 and all(re.fullmatch(r"[\w-]+", label) for label in labels)
-        return is_name and not labels[-1][0].isdigit() and labels[-1] not in _PRIVATE_DOMAINS
-    return address.is_global and not address.is_multicast
-
-
-_PRIVATE_DOMAINS = frozenset(
-    {"corp", "home", "internal", "intranet", "invalid", "lan", "local", "localdomain", "localhost", "private", "test"}
-)
-
-
-def parse_duration_s(text: str) -> float:
-    """Return the seconds a duration such as ``90s``, ``5m``, ``1h30m`` or ``90d`` stands for.
-
-    Raises:
-        ValueError: the text is no duration.
-    """
-    match = re.fullmatch(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?", text.strip())
-    if not match or not any(match.groups()):
-        raise ValueError(f"{text!r} is no duration")
-    days, hours, minutes, seconds = (float(part or 0) for part in match.groups())
-    return days * 86400 + hours * 3600 + minutes * 60 + seconds
-
-
-def format_duration(seconds: float) -> str:
-    """Return a duration as people read it: ``8 s``, ``4 min 20 s``, ``2 h 5 min``."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def format_count(count: int, noun: str) -> str:
-    """Return a count as people read it: ``1 row``, ``1,200 rows``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def state_after(outcome: Outcome) -> State:
+def state_after(result: AttemptResult) -> State:
     """Return where a row stands after an attempt.
 
     A refusal that stops the run (401, 402, 403) concerns the key or the account, not the row: it stays
     ``pending``.
     """
-    if outcome.verdict is Verdict.REJECTED and outcome.stop:
+    if result.outcome is Outcome.REJECTED and result.stop:
         return State.PENDING
-    return _STATE_AFTER[outcome.verdict]
+    return _STATE_AFTER[result.outcome]
 
 
 _STATE_AFTER = {
-    Verdict.ACCEPTED: State.ACCEPTED,
-    Verdict.THROTTLED: State.RETRYABLE,
-    Verdict.UNSENT: State.RETRYABLE,
-    Verdict.REJECTED: State.FAILED,
-    Verdict.IN_DOUBT: State.IN_DOUBT,
+    Outcome.ACCEPTED: State.ACCEPTED,
+    Outcome.THROTTLED: State.RETRYABLE,
+    Outcome.UNSENT: State.RETRYABLE,
+    Outcome.REJECTED: State.FAILED,
+    Outcome.IN_DOUBT: State.IN_DOUBT,
 }

@@ -12,17 +12,9 @@ from dispatcher.campaign.problems import describe
 from dispatcher.campaign.sections import AgentSection, CampaignFile, RecipientSection, TemplateSection
 from dispatcher.campaign.toml_text import parse_toml, read_text
 from dispatcher.errors import CampaignError
-from dispatcher.models import (
-    Agent,
-    Button,
-    Campaign,
-    Media,
-    MessageTemplate,
-    RecipientRules,
-    SheetRules,
-    parse_duration_s,
-)
+from dispatcher.models import Agent, Button, Campaign, Media, MessageTemplate, RecipientRules, SheetRules
 from dispatcher.placeholders import Text, fold, parse_text
+from dispatcher.text import parse_duration_s
 
 _ENDPOINT = "https://studio-api-{region}.ai.vonage.com/messaging/conversation"
 """The vendor's page, "Endpoint (mandatory)"."""

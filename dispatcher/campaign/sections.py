@@ -18,8 +18,9 @@ from dispatcher.campaign.texts import (
     check_text,
 )
 from dispatcher.campaign.urls import find_status_url_trouble, is_loopback_url
-from dispatcher.models import BODY_MAX_CHARACTERS, HEADER_MAX_CHARACTERS, LOCALE_PATTERN, parse_duration_s
 from dispatcher.placeholders import parse_text
+from dispatcher.studio.template_rules import BODY_MAX_CHARACTERS, HEADER_MAX_CHARACTERS, LOCALE_PATTERN
+from dispatcher.text import parse_duration_s
 
 WARM_UP_MAX_S = 24 * 3600
 """The vendor speaks of about five minutes; a hold of days would be a slip of the pen."""

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable
 
-from dispatcher.models import BODY_MAX_CHARACTERS, find_link_trouble, find_parameter_trouble
 from dispatcher.placeholders import fold, parse_text
+from dispatcher.studio.template_rules import BODY_MAX_CHARACTERS, find_link_trouble, find_parameter_trouble
 
 
 def check_text(max_characters: int | None = None) -> Callable[[str], str]:

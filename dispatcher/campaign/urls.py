@@ -3,7 +3,7 @@
 import ipaddress
 from urllib.parse import urlsplit
 
-from dispatcher.models import find_link_trouble
+from dispatcher.studio.template_rules import find_link_trouble
 
 _VENDOR_DOMAINS = ("vonage.com", "nexmo.com", "vonage.net")
 

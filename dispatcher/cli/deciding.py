@@ -20,7 +20,8 @@ from dispatcher.cli.options import (
 )
 from dispatcher.cli.settings import Settings, shared_options
 from dispatcher.errors import ExitCode, UsageError
-from dispatcher.models import State, format_count
+from dispatcher.models import State
+from dispatcher.text import format_count
 
 _SCOPE = re.compile("[0-9a-f]{24}|api_key:[0-9a-f]{16}")
 

@@ -10,8 +10,9 @@ import click
 from dispatcher.cli.bars import Bars
 from dispatcher.cli.settings import Settings
 from dispatcher.cli.words import describe_plan, describe_summary, printable, suggest_command
-from dispatcher.models import State, format_count
+from dispatcher.models import State
 from dispatcher.pipeline import Event, Loaded, Loading, Plan, RowDone, SendOrder, Summary, WarmUp, Warned
+from dispatcher.text import format_count
 
 _LOG_EVERY_S = 60
 
@@ -64,9 +65,9 @@ def _as_json(event: Event) -> dict[str, Any]:
         case WarmUp(agent, limit, left_s):
             left = {"limit": limit, "left_s": round(left_s, 1)}
             return {"type": "progress", "phase": "warm_up", "agent": agent, **left}
-        case RowDone(campaign, row_number, to, state, outcome):
-            answer = {"outcome": outcome.verdict, "http_status": outcome.http_status, "reason": outcome.reason}
-            row = {"row": row_number, "to": to, "state": state, "latency_ms": outcome.latency_ms}
+        case RowDone(campaign, row_number, to, state, result):
+            answer = {"outcome": result.outcome, "http_status": result.http_status, "reason": result.reason}
+            row = {"row": row_number, "to": to, "state": state, "latency_ms": result.latency_ms}
             return {"type": "row", "campaign": campaign, **row, **answer}
         case Warned(text, agent):
             return {"type": "warning", "message": text, "agent": agent}
@@ -174,7 +175,7 @@ class TextView:
     def _tell_row(self, event: RowDone) -> None:
         self._done += event.state not in (State.RETRYABLE, State.PENDING)
         if self._settings.verbose or event.state in (State.FAILED, State.IN_DOUBT):
-            self._say(f"{event.campaign}: row {event.row_number}, {event.to}: {event.state}, {event.outcome.reason}")
+            self._say(f"{event.campaign}: row {event.row_number}, {event.to}: {event.state}, {event.result.reason}")
         if self._bars is not None:
             self._bars.set("rows", f"{event.campaign}: sending", total=self._due, completed=self._done)
         elif time.monotonic() - self._last_line_s > _LOG_EVERY_S:

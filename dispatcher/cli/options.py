@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from dispatcher.models import parse_duration_s
+from dispatcher.text import parse_duration_s
 
 _MAX_BYTES_IN_MEMORY, _PIECE_CHARACTERS = 4 << 20, 1 << 20
 

@@ -20,7 +20,8 @@ from dispatcher.cli.options import (
 )
 from dispatcher.cli.settings import Settings, shared_options
 from dispatcher.errors import ExitCode, LedgerError, UsageError
-from dispatcher.models import Notice, Problem, Refusal, State, format_count
+from dispatcher.models import Notice, Problem, Refusal, State
+from dispatcher.text import format_count
 
 
 @click.command()
@@ -89,8 +90,8 @@ def _cell(problem: Refusal | Notice | Problem) -> dict[str, str]:
 @click.pass_obj
 def preview(settings: Settings, campaign_path: Path, file: Path | None, row_number: int | None) -> int:
     """Print the exact requests, one JSON body a line, byte for byte what `send` posts."""
-    from dispatcher.message import encode_request
     from dispatcher.pipeline import preview_requests
+    from dispatcher.studio.message import encode_request
 
     campaign = load_campaign(campaign_path)
     requests, refusals = JsonList(), 0

@@ -18,7 +18,7 @@ from dispatcher.cli.options import FILE, Duration, campaign_argument, is_termina
 from dispatcher.cli.settings import Settings, shared_options
 from dispatcher.cli.streams import unread_tolerated
 from dispatcher.errors import ExitCode, HiddenRowsError, SheetError, UsageError
-from dispatcher.models import Campaign, State, Verdict
+from dispatcher.models import Campaign, Outcome, State
 
 if TYPE_CHECKING:  # the pipeline is heavy, and `--help` does not need it
     from dispatcher.cli.live import View
@@ -67,20 +67,20 @@ def send(settings: Settings, /, campaign_paths: tuple[Path, ...], dry_run: bool,
 @click.pass_obj
 def retry(settings: Settings, /, campaign_path: Path, only: str, yes: bool, **options: Any) -> int:
     """Put failed rows back and send what is due."""
-    verdicts = _parse_verdicts(only)
-    order = _order(settings, (load_campaign(campaign_path),), options, command="retry", retry_verdicts=verdicts)
+    outcomes = _parse_outcomes(only)
+    order = _order(settings, (load_campaign(campaign_path),), options, command="retry", retry_outcomes=outcomes)
     return _run_order(settings, order, yes=yes)
 
 
-def _parse_verdicts(only: str) -> tuple[Verdict, ...]:
-    known = (Verdict.THROTTLED, Verdict.UNSENT, Verdict.REJECTED)
+def _parse_outcomes(only: str) -> tuple[Outcome, ...]:
+    known = (Outcome.THROTTLED, Outcome.UNSENT, Outcome.REJECTED)
     chosen = [word.strip() for word in only.split(",") if word.strip()]
-    if Verdict.IN_DOUBT in chosen:
+    if Outcome.IN_DOUBT in chosen:
         raise UsageError("--only in_doubt: a row in doubt may have been sent; decide with `dispatcher resolve`")
     unknown = [word for word in chosen if word not in known]
     if unknown or not chosen:
         raise UsageError(f"--only {only}: choose from {', '.join(known)}")
-    return tuple(Verdict(word) for word in chosen)
+    return tuple(Outcome(word) for word in chosen)
 
 
 def _order(
@@ -89,7 +89,7 @@ def _order(
     options: dict[str, Any],
     *,
     command: str = "send",
-    retry_verdicts: tuple[Verdict, ...] = (),
+    retry_outcomes: tuple[Outcome, ...] = (),
 ) -> "SendOrder":
     from dispatcher.pipeline import SendOrder
 
@@ -101,7 +101,7 @@ def _order(
         today=local_date(),
         recipients_path=options["recipients"],
         command=command,
-        retry_verdicts=retry_verdicts,
+        retry_outcomes=retry_outcomes,
         people_max=options["people_max"],
         duration_max_s=options["max_duration"],
         wait_lock_s=options["wait_lock"],

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from dispatcher.errors import ExitCode
 from dispatcher.ledger import AgentRecord, CampaignRecord, Change, Doubt, RowRecord
-from dispatcher.models import Notice, Problem, Refusal, State, format_count, format_duration, mask_digits
+from dispatcher.models import Notice, Problem, Refusal, State
+from dispatcher.text import format_count, format_duration, mask_digits
 
 if TYPE_CHECKING:  # the pipeline is heavy, and `status` does not need it
     from dispatcher.pipeline import CheckReport, Findings, Plan, Summary

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Select, bindparam, func, insert, select, upda
 
 from dispatcher.ledger.file import utc_now
 from dispatcher.ledger.schema import attempts, campaigns, events_table, recipients, runs
-from dispatcher.models import State, Verdict
+from dispatcher.models import Outcome, State
 
 SWEEP_REASON = "the run ended while a request may have been in the air"
 
@@ -37,7 +37,7 @@ def sweep_dead_run(connection: Connection) -> int:
     close = (
         update(attempts)
         .where(attempts.c.recipient_id == bindparam("row_id"), attempts.c.outcome.is_(None))
-        .values(ended_at=utc_now(), outcome=Verdict.IN_DOUBT, reason=SWEEP_REASON)
+        .values(ended_at=utc_now(), outcome=Outcome.IN_DOUBT, reason=SWEEP_REASON)
     )
     if rows := connection.execute(left).all():
         connection.execute(close, [{"row_id": row.id} for row in rows])
@@ -79,21 +79,21 @@ def resolve(connection: Connection, recipient_ids: Sequence[int], state: State) 
     return _move(connection, chosen, state, f"resolved as {state} by {_who()}", who=_who())
 
 
-def count_failed(connection: Connection, campaign_id: int, verdicts: Collection[Verdict]) -> int:
+def count_failed(connection: Connection, campaign_id: int, outcomes: Collection[Outcome]) -> int:
     """Return how many failed rows ``retry`` would make due."""
-    failed = _find_tried(campaign_id, verdicts).where(recipients.c.state == State.FAILED)
+    failed = _find_tried(campaign_id, outcomes).where(recipients.c.state == State.FAILED)
     return int(connection.execute(select(func.count()).select_from(failed.subquery())).scalar_one())
 
 
 def retry(
-    connection: Connection, campaign_id: int, verdicts: Collection[Verdict], *, rows_max: int | None = None
+    connection: Connection, campaign_id: int, outcomes: Collection[Outcome], *, rows_max: int | None = None
 ) -> int:
-    """Make rows due whose last attempt ended in one of ``verdicts``; return how many.
+    """Make rows due whose last attempt ended in one of ``outcomes``; return how many.
 
     ``failed`` rows of the present sheet go back to ``pending``, ``rows_max`` of them at most; ``retryable`` ones need
     not wait any longer. A row that a person resolved as failed after a doubt counts as rejected.
     """
-    tried = _find_tried(campaign_id, verdicts)
+    tried = _find_tried(campaign_id, outcomes)
     waiting = update(recipients).where(
         recipients.c.id.in_(tried.where(recipients.c.state == State.RETRYABLE).with_only_columns(recipients.c.id))
     )
@@ -102,9 +102,9 @@ def retry(
     return eased + _move(connection, failed, State.PENDING, f"put back by {_who()}", who=_who())
 
 
-def _find_tried(campaign_id: int, verdicts: Collection[Verdict]) -> Select[tuple[int, str]]:
-    """Select the rows of the present sheet whose last attempt ended in one of ``verdicts``."""
-    wanted = {*verdicts, Verdict.IN_DOUBT} if Verdict.REJECTED in verdicts else set(verdicts)
+def _find_tried(campaign_id: int, outcomes: Collection[Outcome]) -> Select[tuple[int, str]]:
+    """Select the rows of the present sheet whose last attempt ended in one of ``outcomes``."""
+    wanted = {*outcomes, Outcome.IN_DOUBT} if Outcome.REJECTED in outcomes else set(outcomes)
     tries = attempts.alias()
     last_try = select(func.max(tries.c.id)).where(tries.c.recipient_id == recipients.c.id).correlate(recipients)
     return (

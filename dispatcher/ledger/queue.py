@@ -13,7 +13,8 @@ from dispatcher.errors import LedgerError
 from dispatcher.ledger.digests import verify_digest
 from dispatcher.ledger.file import utc_now
 from dispatcher.ledger.schema import attempts, campaigns, recipients
-from dispatcher.models import Outcome, Recipient, Refusal, State, Verdict, mask_digits, state_after
+from dispatcher.models import AttemptResult, Outcome, Recipient, Refusal, State, state_after
+from dispatcher.text import mask_digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Conclusion:
 
     attempt_id: int
     recipient_id: int
-    outcome: Outcome
+    result: AttemptResult
     not_before: str | None
     future: Future[None] = field(default_factory=Future)
 
@@ -89,7 +90,7 @@ def find_floor(connection: Connection, agent_ids: Collection[str]) -> str:
         select(func.max(recipients.c.not_before))
         .join(campaigns)
         .where(campaigns.c.agent_id.in_(agent_ids), recipients.c.state == State.RETRYABLE)
-        .where(last_outcome == Verdict.THROTTLED)
+        .where(last_outcome == Outcome.THROTTLED)
     )
     return _checked_time(connection.execute(query).scalar() or "")
 
@@ -207,28 +208,28 @@ def replay_conclusions(connection: Connection, conclusions: Sequence[Conclusion]
 
 
 def _closing(conclusion: Conclusion, now: str) -> dict[str, object]:
-    outcome = conclusion.outcome
+    result = conclusion.result
     return {
         "attempt_id": conclusion.attempt_id,
         "new_ended_at": now,
-        "new_outcome": outcome.verdict,
-        "new_http_status": outcome.http_status,
-        "new_headers_sent": outcome.headers_sent,
-        "new_latency_ms": outcome.latency_ms,
-        "new_reason": _mask_numbers(outcome.reason),
-        "new_session_id": outcome.session_id,
-        "new_answer": _mask_numbers(outcome.answer),
+        "new_outcome": result.outcome,
+        "new_http_status": result.http_status,
+        "new_headers_sent": result.headers_sent,
+        "new_latency_ms": result.latency_ms,
+        "new_reason": _mask_numbers(result.reason),
+        "new_session_id": result.session_id,
+        "new_answer": _mask_numbers(result.answer),
     }
 
 
 def _moving(conclusion: Conclusion, now: str) -> dict[str, object]:
-    outcome = conclusion.outcome
+    result = conclusion.result
     return {
         "row_id": conclusion.recipient_id,
-        "new_state": state_after(outcome),
-        "new_reason": _mask_numbers(outcome.reason),
+        "new_state": state_after(result),
+        "new_reason": _mask_numbers(result.reason),
         "new_not_before": conclusion.not_before,
-        "new_session_id": outcome.session_id,
+        "new_session_id": result.session_id,
         "at": now,
     }
 

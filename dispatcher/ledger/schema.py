@@ -19,7 +19,7 @@ from sqlalchemy import (
     true,
 )
 
-from dispatcher.models import State, Verdict
+from dispatcher.models import Outcome, State
 
 APPLICATION_ID = 0x44535054
 """``DSPT``, in the header of every ledger: a file without it is none of ours."""
@@ -46,7 +46,7 @@ ALLOWED_MOVES: dict[State, tuple[State, ...]] = {
 metadata = MetaData()
 
 
-def _one_of(column: str, words: type[State] | type[Verdict]) -> CheckConstraint:
+def _one_of(column: str, words: type[State] | type[Outcome]) -> CheckConstraint:
     listed = ", ".join(f"'{word}'" for word in words)
     return CheckConstraint(f"{column} IN ({listed})")
 
@@ -111,7 +111,7 @@ attempts = Table(
     Column("run_id", ForeignKey("runs.id"), nullable=False),
     Column("started_at", String(24), nullable=False),
     Column("ended_at", String(24)),
-    Column("outcome", Text, _one_of("outcome", Verdict)),
+    Column("outcome", Text, _one_of("outcome", Outcome)),
     Column("http_status", Integer),
     Column("headers_sent", Boolean),
     Column("latency_ms", Integer),

@@ -11,12 +11,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from dispatcher.ledger.queue import Conclusion
-from dispatcher.models import Outcome, Verdict
+from dispatcher.models import AttemptResult, Outcome
 
 SPILL_BYTES = 1 << 20
 """Room for some 3,500 outcomes: two hundred agents seldom have more in the air when a disk fills up."""
 
 _REASON_MAX = 300
+_WRITTEN_AS = {"outcome": "verdict"}  # the first release's word: a file that it left behind is still read
 
 
 class Spill:
@@ -89,17 +90,18 @@ def _check_sum(content: bytes) -> bytes:
 
 
 def _format(conclusion: Conclusion) -> bytes:
-    outcome = replace(conclusion.outcome, answer="", reason=conclusion.outcome.reason[:_REASON_MAX])
+    result = replace(conclusion.result, answer="", reason=conclusion.result.reason[:_REASON_MAX])
     content = {
         "attempt_id": conclusion.attempt_id,
         "recipient_id": conclusion.recipient_id,
         "not_before": conclusion.not_before,
-        "outcome": asdict(outcome),
+        "outcome": {_WRITTEN_AS.get(name, name): value for name, value in asdict(result).items()},
     }
     return json.dumps(content).encode()
 
 
 def _parse(content: bytes) -> Conclusion:
     fields = json.loads(content)
-    outcome = fields.pop("outcome")
-    return Conclusion(**fields, outcome=Outcome(**outcome | {"verdict": Verdict(outcome["verdict"])}))
+    written = fields.pop("outcome")
+    outcome = Outcome(written.pop(_WRITTEN_AS["outcome"]))
+    return Conclusion(**fields, result=AttemptResult(outcome, **written))

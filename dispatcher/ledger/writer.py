@@ -33,7 +33,7 @@ from dispatcher.ledger.queue import (
     write_intents,
 )
 from dispatcher.ledger.spill import Spill
-from dispatcher.models import Outcome
+from dispatcher.models import AttemptResult
 
 PATIENCE_S = 30.0
 """How long an outcome is tried again: a person may make room, and no request is in the air for longer."""
@@ -142,9 +142,11 @@ class Writer:
             self._jobs.put(job)
         return job.future
 
-    def conclude(self, attempt_id: int, recipient_id: int, outcome: Outcome, *, not_before: str | None) -> Future[None]:
+    def conclude(
+        self, attempt_id: int, recipient_id: int, result: AttemptResult, *, not_before: str | None
+    ) -> Future[None]:
         """Record how an attempt ended and move its row to the state that follows."""
-        job = Conclusion(attempt_id, recipient_id, outcome, not_before)
+        job = Conclusion(attempt_id, recipient_id, result, not_before)
         self._jobs.put(job)
         return job.future
 

@@ -11,8 +11,10 @@ from dispatcher.loader.header import BUILT_IN, Header, wanted_columns
 from dispatcher.loader.hollow import ERRORS, is_invisible
 from dispatcher.loader.phone_numbers import TWO_NUMBERS, Number, holds_two_numbers, read_number
 from dispatcher.loader.rows import Note, Row
-from dispatcher.models import Campaign, Notice, mask_digits, mask_phone_numbers, tidy_parameter
+from dispatcher.models import Campaign, Notice
 from dispatcher.placeholders import Placeholder, Text
+from dispatcher.studio.template_rules import tidy_parameter
+from dispatcher.text import mask_digits, mask_phone_numbers
 
 
 @dataclass(slots=True)

@@ -9,8 +9,9 @@ from itertools import takewhile
 from dispatcher.errors import SheetError
 from dispatcher.loader.cells import tidy_text
 from dispatcher.loader.rows import HEADER_SEARCH_ROWS, MAX_COLUMNS, Row, column_letters
-from dispatcher.models import ADVICE_COLUMN, HIDDEN_REASON, REASON_COLUMN, STATE_COLUMN, Campaign, State, mask_digits
+from dispatcher.models import ADVICE_COLUMN, HIDDEN_REASON, REASON_COLUMN, STATE_COLUMN, Campaign, State
 from dispatcher.placeholders import Text, fold
+from dispatcher.text import mask_digits
 
 BUILT_IN = frozenset({"to", "today"})
 _NUMBERED = re.compile(r" \(\d+\)\Z")

@@ -10,8 +10,9 @@ from dispatcher.loader.header import BUILT_IN, Header
 from dispatcher.loader.hollow import EMPTY_WORDS, PROGRAM_WORDS
 from dispatcher.loader.rows import Row, Table, name_column
 from dispatcher.loader.seen import SeenKeys
-from dispatcher.models import HIDDEN_REASON, Campaign, Notice, Problem, Recipient, Refusal, State, mask_digits
+from dispatcher.models import HIDDEN_REASON, Campaign, Notice, Problem, Recipient, Refusal, State
 from dispatcher.placeholders import Placeholder, Text, fold
+from dispatcher.text import mask_digits
 
 Check = Callable[[Recipient], Refusal | None]
 

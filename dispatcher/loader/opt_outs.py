@@ -11,8 +11,9 @@ from dispatcher.loader.header import Header
 from dispatcher.loader.hollow import ERRORS, is_invisible
 from dispatcher.loader.rows import Row
 from dispatcher.loader.seen import SeenKeys
-from dispatcher.models import Campaign, Notice, mask_digits
+from dispatcher.models import Campaign, Notice
 from dispatcher.placeholders import fold
+from dispatcher.text import mask_digits
 
 _MAX_MOVED = 20  # cells of a broken row move by a few columns
 _WORDS_SHOWN = 5

@@ -12,7 +12,8 @@ from dispatcher.loader.header import check_header, find_header, name_columns
 from dispatcher.loader.phone_numbers import Number, Unreadable, read_number
 from dispatcher.loader.rows import HEADER_SEARCH_ROWS, Row, Table
 from dispatcher.loader.seen import SeenKeys
-from dispatcher.models import Notice, RecipientRules, SheetRules, mask_digits
+from dispatcher.models import Notice, RecipientRules, SheetRules
+from dispatcher.text import mask_digits
 
 _MIN_DIGITS = 5  # a text with fewer is no number, not even a mistyped one
 

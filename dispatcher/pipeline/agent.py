@@ -14,7 +14,7 @@ from dispatcher.pipeline.control import Halt, StopSwitch
 from dispatcher.pipeline.dispatch import AgentDispatch
 from dispatcher.pipeline.events import Event, WarmUp
 from dispatcher.pipeline.queue import CampaignQueue, seconds_until
-from dispatcher.studio import Studio
+from dispatcher.studio.client import Studio
 
 _KEEP_EVERY_S = 60.0
 _FLOOR = "not_before"  # kept with what was learnt

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from dispatcher.errors import ExitCode
-from dispatcher.models import Outcome, Verdict
+from dispatcher.models import AttemptResult, Outcome
 
 THROTTLED_IN_A_ROW = 10
 UNSENT_IN_A_ROW = 10
@@ -154,28 +154,28 @@ class Streak:
     seconds, one decision has a dozen requests in the air.
     """
 
-    verdict: Verdict | None = None
+    outcome: Outcome | None = None
     http_status: int | None = None
     length: int = 0
     counted_at_s: float = -math.inf
 
-    def add(self, outcome: Outcome, now_s: float) -> str | None:
+    def add(self, result: AttemptResult, now_s: float) -> str | None:
         """Count one more outcome, known at ``now_s`` of a monotonic clock; return why the run should stop, or None."""
-        if (outcome.verdict, outcome.http_status) != (self.verdict, self.http_status):
-            self.verdict, self.http_status, self.length = outcome.verdict, outcome.http_status, 0
-        elif outcome.verdict is Verdict.THROTTLED and now_s - outcome.latency_ms / 1_000 < self.counted_at_s:
+        if (result.outcome, result.http_status) != (self.outcome, self.http_status):
+            self.outcome, self.http_status, self.length = result.outcome, result.http_status, 0
+        elif result.outcome is Outcome.THROTTLED and now_s - result.latency_ms / 1_000 < self.counted_at_s:
             return None
         self.length, self.counted_at_s = self.length + 1, now_s
-        return self._judge(outcome)
+        return self._judge(result)
 
-    def _judge(self, outcome: Outcome) -> str | None:
-        if self.verdict is Verdict.THROTTLED and self.length >= THROTTLED_IN_A_ROW:
+    def _judge(self, result: AttemptResult) -> str | None:
+        if self.outcome is Outcome.THROTTLED and self.length >= THROTTLED_IN_A_ROW:
             return (
                 f"{self.length} requests in a row were refused with 429. Check the agent's approved limit, that the "
                 "agent was published after it was raised, and that nothing else sends for this agent"
             )
-        if self.verdict is Verdict.UNSENT and self.length >= UNSENT_IN_A_ROW:
-            return f"{self.length} requests in a row could not leave this machine ({outcome.reason}). Check the network"
-        if self.verdict in (Verdict.REJECTED, Verdict.IN_DOUBT) and self.length >= ALIKE_IN_A_ROW:
-            return f"{self.length} rows in a row ended alike ({outcome.reason}). Check the campaign file and the API"
+        if self.outcome is Outcome.UNSENT and self.length >= UNSENT_IN_A_ROW:
+            return f"{self.length} requests in a row could not leave this machine ({result.reason}). Check the network"
+        if self.outcome in (Outcome.REJECTED, Outcome.IN_DOUBT) and self.length >= ALIKE_IN_A_ROW:
+            return f"{self.length} rows in a row ended alike ({result.reason}). Check the campaign file and the API"
         return None

@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 from dispatcher import ledger
 from dispatcher.errors import ExitCode, LedgerError
 from dispatcher.limiter import Limiter, Signal, Slot
-from dispatcher.message import encode_request, render_request
-from dispatcher.models import Agent, Outcome, Refusal, Verdict, mask_digits, state_after
+from dispatcher.models import Agent, AttemptResult, Outcome, Refusal, state_after
 from dispatcher.pipeline.commits import written
 from dispatcher.pipeline.control import Halt, Streak
 from dispatcher.pipeline.events import Event, RowDone, Warned
 from dispatcher.pipeline.queue import CampaignQueue
-from dispatcher.studio import Studio
+from dispatcher.studio.client import Studio
+from dispatcher.studio.message import encode_request, render_request
+from dispatcher.text import mask_digits
 
 _CALLS_TO_TRUST = 30
 """The limiter gives the approved limit up again when three of so many calls are refused."""
@@ -136,23 +137,23 @@ class AgentDispatch:
         if not await self._limiter.start(slot) or self._is_aborted:
             await self._hold_back(queue, row, slot, attempt_id)
             return
-        outcome = await self._send(queue.campaign.agent.endpoint, body)
-        self._limiter.release(slot, _signal(outcome), retry_after_s=outcome.retry_after_s)
+        result = await self._send(queue.campaign.agent.endpoint, body)
+        self._limiter.release(slot, _signal(result), retry_after_s=result.retry_after_s)
         not_before = None
-        if outcome.verdict in (Verdict.THROTTLED, Verdict.UNSENT):
-            wait_s = queue.schedule(row, outcome)
+        if result.outcome in (Outcome.THROTTLED, Outcome.UNSENT):
+            wait_s = queue.schedule(row, result)
             not_before = ledger.utc_text(datetime.now(UTC) + timedelta(seconds=wait_s))
-        await written(queue.writer.conclude(attempt_id, row.id, outcome, not_before=not_before))
+        await written(queue.writer.conclude(attempt_id, row.id, result, not_before=not_before))
         self._tell_pace(queue.campaign.agent)
-        self._account(queue, row, outcome)
+        self._account(queue, row, result)
 
     async def _hold_back(self, queue: CampaignQueue, row: ledger.DueRow, slot: Slot, attempt_id: int) -> None:
         """Conclude an attempt whose request did not leave: the API asked for a pause, or a person to stop at once."""
         self._limiter.release(slot, Signal.UNUSED)
         queue.counts.unsent += 1
         queue.put_back(row)
-        outcome = Outcome(Verdict.UNSENT, "held back before it was sent")
-        await written(queue.writer.conclude(attempt_id, row.id, outcome, not_before=ledger.utc_text(datetime.now(UTC))))
+        result = AttemptResult(Outcome.UNSENT, "held back before it was sent")
+        await written(queue.writer.conclude(attempt_id, row.id, result, not_before=ledger.utc_text(datetime.now(UTC))))
 
     def _tell_pace(self, agent: Agent) -> None:
         """Say once when less than the approved limit is accepted, and once when it is accepted again."""
@@ -165,7 +166,7 @@ class AgentDispatch:
             self._note = None
             self._on_event(Warned(f"agent {agent.id}: {agent.limit} a second are accepted again", agent.id))
 
-    async def _send(self, endpoint: str, body: bytes) -> Outcome:
+    async def _send(self, endpoint: str, body: bytes) -> AttemptResult:
         """Send one request; only while it is in the air may its delivery be cancelled, and it ends all the same."""
         delivery = asyncio.current_task()
         assert delivery is not None, "a delivery is a task"  # noqa: S101
@@ -175,18 +176,18 @@ class AgentDispatch:
         finally:
             self._requests.discard(delivery)
 
-    def _account(self, queue: CampaignQueue, row: ledger.DueRow, outcome: Outcome) -> None:
+    def _account(self, queue: CampaignQueue, row: ledger.DueRow, result: AttemptResult) -> None:
         """Count an outcome, tell who watches, and stop what has to stop."""
-        queue.counts.sent += outcome.headers_sent
-        setattr(queue.counts, outcome.verdict, getattr(queue.counts, outcome.verdict) + 1)
+        queue.counts.sent += result.headers_sent
+        setattr(queue.counts, result.outcome, getattr(queue.counts, result.outcome) + 1)
         number = row.recipient.row_number
         masked = mask_digits(row.recipient.to)
-        self._on_event(RowDone(queue.campaign.name, number, masked, state_after(outcome), outcome))
+        self._on_event(RowDone(queue.campaign.name, number, masked, state_after(result), result))
         now_s = asyncio.get_running_loop().time()
-        agent_trouble, campaign_trouble = self._streak.add(outcome, now_s), queue.streak.add(outcome, now_s)
-        if outcome.stop:
-            self._halt.pull(ExitCode.STOPPED, outcome.stop)
-        elif agent_trouble and outcome.verdict in (Verdict.THROTTLED, Verdict.UNSENT):
+        agent_trouble, campaign_trouble = self._streak.add(result, now_s), queue.streak.add(result, now_s)
+        if result.stop:
+            self._halt.pull(ExitCode.STOPPED, result.stop)
+        elif agent_trouble and result.outcome in (Outcome.THROTTLED, Outcome.UNSENT):
             self._halt.pull(ExitCode.STOPPED, agent_trouble)
         elif campaign_trouble:
             queue.halt.pull(ExitCode.STOPPED, campaign_trouble)
@@ -200,10 +201,10 @@ async def _first_landing(in_air: set[asyncio.Task[None]]) -> None:
         await asyncio.Event().wait()  # nothing can land: only the time-out or the halt ends the wait
 
 
-def _signal(outcome: Outcome) -> Signal:
+def _signal(result: AttemptResult) -> Signal:
     """Say what an outcome means to the one who paces: what the server may have counted."""
-    if outcome.verdict is Verdict.THROTTLED:
+    if result.outcome is Outcome.THROTTLED:
         return Signal.REFUSED
-    if outcome.http_status is not None:
+    if result.http_status is not None:
         return Signal.ANSWERED
     return Signal.UNANSWERED

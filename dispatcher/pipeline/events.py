@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from dispatcher.errors import ExitCode
 from dispatcher.ledger import RunCounts
-from dispatcher.models import Outcome, State
+from dispatcher.models import AttemptResult, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class RowDone:
     row_number: int
     to: str
     state: State
-    outcome: Outcome
+    result: AttemptResult
 
 
 @dataclass(frozen=True, slots=True)

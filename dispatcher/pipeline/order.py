@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 
 from dispatcher.errors import UsageError
-from dispatcher.models import Campaign, Verdict
+from dispatcher.models import Campaign, Outcome
 
 _SAID_OF_A_LIMIT = {"sessions_per_second": "limit", "warm_up": "warm_up_s"}
 """The keys of a campaign file's ``agent`` table that belong to its limit, and where a ``Campaign`` has them."""
@@ -18,7 +18,7 @@ class SendOrder:
 
     Attributes:
         recipients_path: a file to read instead of the campaign's own.
-        retry_verdicts: rows whose last attempt ended so are made due first; empty for ``send``.
+        retry_outcomes: rows whose last attempt ended so are made due first; empty for ``send``.
         people_max: at most so many people are messaged, None is no bound.
         duration_max_s: no new rows after so many seconds, None is no bound.
         wait_lock_s: how long to wait for another run's end.
@@ -32,7 +32,7 @@ class SendOrder:
     today: date
     recipients_path: Path | None = None
     command: str = "send"
-    retry_verdicts: tuple[Verdict, ...] = ()
+    retry_outcomes: tuple[Outcome, ...] = ()
     people_max: int | None = None
     duration_max_s: float | None = None
     wait_lock_s: float = 0

@@ -41,7 +41,7 @@ def export_problems(problems: Iterable[Refusal], columns: Sequence[str], out: Pa
     Raises:
         UsageError: ``out`` has no known ending, or cannot be written.
     """
-    from dispatcher.export import ProblemRow, write_problems  # heavy: pandas
+    from dispatcher.outputs.export import ProblemRow, write_problems  # heavy: pandas
 
     keys = [fold(label) for label in columns]
     rows = (
@@ -66,7 +66,7 @@ def export_outcomes(campaign: Campaign, ledger_path: Path, out: Path, *, states:
         LedgerError: there is no ledger, or the campaign is not in it.
         UsageError: ``out`` is a file the campaign is made of, has no known ending, or cannot be written.
     """
-    from dispatcher.export import ExportRow, write_export  # heavy: pandas
+    from dispatcher.outputs.export import ExportRow, write_export  # heavy: pandas
 
     with ledger.open_reader(ledger_path) as connection:
         record = ledger.find_campaign(connection, campaign.name)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 from dispatcher import ledger
-from dispatcher.models import Campaign, Outcome, Verdict
+from dispatcher.models import AttemptResult, Campaign, Outcome
 from dispatcher.pipeline.commits import written
 from dispatcher.pipeline.control import Halt, Streak
 
@@ -51,7 +51,7 @@ class CampaignQueue:
     halt: Halt
     counts: ledger.RunCounts = field(default_factory=ledger.RunCounts)
     streak: Streak = field(default_factory=Streak)
-    tries: Counter[tuple[int, Verdict]] = field(default_factory=Counter)
+    tries: Counter[tuple[int, Outcome]] = field(default_factory=Counter)
     _fresh: deque[ledger.DueRow] = field(default_factory=deque)
     _place: tuple[int, int] = (0, 0)
     _earlier: deque[tuple[float, int]] = field(default_factory=deque)
@@ -97,12 +97,12 @@ class CampaignQueue:
         tries_s += [self._earlier[0][0]] if self._earlier and not self.budget.is_spent else []
         return min(tries_s, default=None)
 
-    def schedule(self, row: ledger.DueRow, outcome: Outcome) -> float:
+    def schedule(self, row: ledger.DueRow, result: AttemptResult) -> float:
         """Queue a row for another try in this run, unless it had enough; return the seconds it must wait."""
-        self.tries[row.id, outcome.verdict] += 1
-        tries = self.tries[row.id, outcome.verdict]
-        wait_s = _wait_s(outcome, tries)
-        if tries < (_UNSENT_TRIES if outcome.verdict is Verdict.UNSENT else _THROTTLED_TRIES):
+        self.tries[row.id, result.outcome] += 1
+        tries = self.tries[row.id, result.outcome]
+        wait_s = _wait_s(result, tries)
+        if tries < (_UNSENT_TRIES if result.outcome is Outcome.UNSENT else _THROTTLED_TRIES):
             self._wait_until(asyncio.get_running_loop().time() + wait_s, row)
         return wait_s
 
@@ -124,12 +124,12 @@ def seconds_until(not_before: str, now: datetime) -> float:
     return min(max(0.0, wait_s), _NOT_BEFORE_MAX_S)
 
 
-def _wait_s(outcome: Outcome, tries: int) -> float:
+def _wait_s(result: AttemptResult, tries: int) -> float:
     """Return how long a row waits for its next try.
 
     A 429 says nothing about the row: it goes to the front, and the limiter holds its agent. A row that
     could not leave waits 1, 2, 4 ... up to 60 seconds with jitter.
     """
-    if outcome.verdict is Verdict.THROTTLED:
-        return outcome.retry_after_s or 0.0
+    if result.outcome is Outcome.THROTTLED:
+        return result.retry_after_s or 0.0
     return min(60.0, 2.0 ** (tries - 1)) * random.uniform(0.5, 1)  # noqa: S311 - jitter, no secret

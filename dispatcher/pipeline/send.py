@@ -9,7 +9,7 @@ from dataclasses import replace
 from dispatcher import ledger
 from dispatcher.errors import ExitCode, InterruptedRunError, LedgerError, SheetError
 from dispatcher.limiter import warm_up_left_s
-from dispatcher.models import Agent, Campaign, State, format_count
+from dispatcher.models import Agent, Campaign, State
 from dispatcher.pipeline.account import Account
 from dispatcher.pipeline.agent import AgentRun
 from dispatcher.pipeline.commits import written
@@ -20,7 +20,8 @@ from dispatcher.pipeline.garbage import rare_collections
 from dispatcher.pipeline.order import SendOrder, limit_scope, refuse_contradictions
 from dispatcher.pipeline.queue import Budget, CampaignQueue
 from dispatcher.pipeline.sheet import load_into_ledger
-from dispatcher.studio import Studio
+from dispatcher.studio.client import Studio
+from dispatcher.text import format_count
 
 
 def send(
@@ -152,10 +153,10 @@ class _Run:
 
     async def _make_due(self, campaigns: Sequence[Campaign]) -> None:
         """Put back what is to be tried again, once nobody objects, and no more than may be sent."""
-        verdicts, rows_max = self._order.retry_verdicts, self._order.people_max
-        for campaign in campaigns if verdicts else ():
+        outcomes, rows_max = self._order.retry_outcomes, self._order.people_max
+        for campaign in campaigns if outcomes else ():
             campaign_id = await self._campaign_id(campaign)
-            await written(self._writer.call(ledger.retry, campaign_id, verdicts, rows_max=rows_max))
+            await written(self._writer.call(ledger.retry, campaign_id, outcomes, rows_max=rows_max))
 
     async def _campaign_id(self, campaign: Campaign) -> int:
         record = await written(self._writer.call(ledger.find_campaign, campaign.name))
@@ -163,9 +164,9 @@ class _Run:
         return record.id
 
     async def _plan(self, campaign: Campaign) -> Plan:
-        campaign_id, verdicts = await self._campaign_id(campaign), self._order.retry_verdicts
+        campaign_id, outcomes = await self._campaign_id(campaign), self._order.retry_outcomes
         states = await written(self._writer.call(ledger.count_states, campaign_id))
-        failed = await written(self._writer.call(ledger.count_failed, campaign_id, verdicts)) if verdicts else 0
+        failed = await written(self._writer.call(ledger.count_failed, campaign_id, outcomes)) if outcomes else 0
         due = states[State.PENDING] + states[State.RETRYABLE] + failed
         if self._order.people_max is not None:
             due = min(due, self._order.people_max)

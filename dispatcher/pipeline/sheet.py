@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from dispatcher import __version__, ledger
 from dispatcher.errors import InterruptedRunError, SheetError
-from dispatcher.message import render_request
 from dispatcher.models import Campaign, Recipient, Refusal, State
 from dispatcher.pipeline.garbage import rare_collections
+from dispatcher.studio.message import render_request
 
 if TYPE_CHECKING:
     from dispatcher.loader import Sheet

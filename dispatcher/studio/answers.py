@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
 
-from dispatcher.models import mask_digits
+from dispatcher.text import mask_digits
 
 _KEPT_BYTES = 4 * 1024
 _REASON_LENGTH = 300

@@ -14,7 +14,7 @@ from aiohttp.connector import Connection
 
 from dispatcher import __version__
 from dispatcher.errors import UsageError
-from dispatcher.models import Outcome, Verdict
+from dispatcher.models import AttemptResult, Outcome
 from dispatcher.studio.answers import (
     clean_answer,
     find_message,
@@ -23,7 +23,7 @@ from dispatcher.studio.answers import (
     read_retry_after,
     spellings_of,
 )
-from dispatcher.studio.verdicts import describe_failure, judge_status
+from dispatcher.studio.outcomes import classify_status, describe_failure
 
 _READ_AT_MOST_BYTES = 64 * 1024
 _API_KEY = re.compile(r"[!#-&(-~]+")  # printable ASCII without space and quotes
@@ -150,7 +150,7 @@ class Studio:
         if self._session is not None:
             await self._session.close()
 
-    async def send(self, endpoint: str, body: bytes) -> Outcome:
+    async def send(self, endpoint: str, body: bytes) -> AttemptResult:
         """Post ``body`` to ``endpoint`` once and say how that ended; nothing is ever repeated.
 
         When its task is cancelled, this call still returns an outcome: the intent is on disk, and what is
@@ -177,8 +177,8 @@ class Studio:
             flight.error = error
         latency_ms = round((time.monotonic() - began) * 1000)
         if flight.status is None:
-            return _judge_silence(flight, latency_ms)
-        return self._judge_answer(flight.status, flight, latency_ms)
+            return _conclude_silence(flight, latency_ms)
+        return self._conclude_answer(flight.status, flight, latency_ms)
 
     def _headers(self) -> dict[str, str]:
         return {
@@ -204,23 +204,23 @@ class Studio:
         finally:
             response.close()
 
-    def _judge_answer(self, status: int, flight: _Flight, latency_ms: int) -> Outcome:
-        """Return the outcome of an answered request; ``status`` alone decides the verdict."""
-        verdict, stop = judge_status(status)
+    def _conclude_answer(self, status: int, flight: _Flight, latency_ms: int) -> AttemptResult:
+        """Return the result of an answered request; ``status`` alone decides the outcome."""
+        outcome, stop = classify_status(status)
         is_packed = flight.headers.get("Content-Encoding", "identity").lower() != "identity"
         text = "" if is_packed else flight.body.decode("utf-8", "replace")
         parsed = parse_object(text)
         reason = f"HTTP {status}"
-        if verdict is not Verdict.ACCEPTED and (message := find_message(parsed, text, self._secrets)):
+        if outcome is not Outcome.ACCEPTED and (message := find_message(parsed, text, self._secrets)):
             reason += f": {message}"
         if flight.error is not None:
             reason += " (the answer broke off)"
-        return Outcome(
-            verdict,
+        return AttemptResult(
+            outcome,
             reason,
             http_status=status,
             headers_sent=True,
-            session_id=find_session_id(parsed, self._secrets) if verdict is Verdict.ACCEPTED else None,
+            session_id=find_session_id(parsed, self._secrets) if outcome is Outcome.ACCEPTED else None,
             retry_after_s=read_retry_after(flight.headers),
             answer=clean_answer(text, self._secrets),
             stop=stop,
@@ -237,9 +237,9 @@ async def _note_headers_sent(
     context.trace_request_ctx.headers_sent = True
 
 
-def _judge_silence(flight: _Flight, latency_ms: int) -> Outcome:
-    """Return the outcome of a request without a status line; the flag alone decides the verdict."""
+def _conclude_silence(flight: _Flight, latency_ms: int) -> AttemptResult:
+    """Return the result of a request without a status line; the flag alone decides the outcome."""
     words, stop = describe_failure(flight.error)
     if flight.headers_sent:
-        return Outcome(Verdict.IN_DOUBT, words, headers_sent=True, stop=stop, latency_ms=latency_ms)
-    return Outcome(Verdict.UNSENT, f"not sent: {words}", stop=stop, latency_ms=latency_ms)
+        return AttemptResult(Outcome.IN_DOUBT, words, headers_sent=True, stop=stop, latency_ms=latency_ms)
+    return AttemptResult(Outcome.UNSENT, f"not sent: {words}", stop=stop, latency_ms=latency_ms)

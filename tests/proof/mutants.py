@@ -51,7 +51,7 @@ _HOLD_BACK = """\
             return
 """
 _REQUEST = """\
-        outcome = await self._send(queue.campaign.agent.endpoint, body)
+        result = await self._send(queue.campaign.agent.endpoint, body)
 """
 _FLOW = "flow/test_send.py::"
 _WRITER = "unit/test_ledger_writer.py::"
@@ -140,14 +140,14 @@ MUTANTS = (
     ),
     Mutant(
         "5xx retried",
-        "studio/verdicts.py",
+        "studio/outcomes.py",
         "    if status == 429:\n",
         "    if status == 429 or status >= 500:\n",
         ("unit/test_studio.py::test_each_status_has_its_verdict", _FLOW + "test_each_answer_ends_in_its_state"),
     ),
     Mutant(
         "409 definite",
-        "studio/verdicts.py",
+        "studio/outcomes.py",
         "405, 410,",
         "405, 409, 410,",
         ("unit/test_studio.py::test_each_status_has_its_verdict",),
@@ -160,10 +160,10 @@ MUTANTS = (
         ("unit/test_studio_faults.py::test_a_delivered_request_without_a_status_line_is_in_doubt",),
     ),
     Mutant(
-        "verdict from the answer's body",
+        "outcome from the answer's body",
         "studio/client.py",
-        "        verdict, stop = judge_status(status)\n",
-        "        verdict, stop = judge_status(status if flight.body.startswith(b'{') else 500)\n",
+        "        outcome, stop = classify_status(status)\n",
+        "        outcome, stop = classify_status(status if flight.body.startswith(b'{') else 500)\n",
         ("unit/test_studio_faults.py::test_no_body_changes_an_accepted_request",),
     ),
     Mutant(

@@ -5,7 +5,7 @@ import asyncio
 from dispatcher.limiter import Limiter
 from dispatcher.pipeline.control import Halt
 from dispatcher.pipeline.dispatch import AgentDispatch
-from dispatcher.studio import Studio
+from dispatcher.studio.client import Studio
 
 
 def test_a_landing_is_not_missed() -> None:

@@ -137,7 +137,10 @@ def test_kill_inside_an_export(tmp_path: Path, name: str) -> None:
         code = scene.run("send")
         out.write_text("the old file")
 
-        assert scene.run("export", str(out), twists=[partial(die_before_call, "dispatcher.export:os", "fsync")]) == -9
+        assert (
+            scene.run("export", str(out), twists=[partial(die_before_call, "dispatcher.outputs.export:os", "fsync")])
+            == -9
+        )
 
         assert out.read_text() == "the old file"
         assert scene.run("export", str(out)) == 0

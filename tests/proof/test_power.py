@@ -16,7 +16,7 @@ from sqlalchemy import text
 from dispatcher import ledger
 from dispatcher.errors import LedgerError
 from dispatcher.ledger import file
-from dispatcher.models import Outcome
+from dispatcher.models import AttemptResult
 from tests.support.ledgers import (
     ACCEPTED,
     CAMPAIGN,
@@ -62,7 +62,7 @@ def play(path: Path, disk: Disk) -> None:
         disk.steps.append(Promise(("outcome", attempt_id, "in_doubt")))
 
 
-def send(writer: ledger.Writer, disk: Disk, recipient_ids: list[int], run_id: int, outcome: Outcome) -> None:
+def send(writer: ledger.Writer, disk: Disk, recipient_ids: list[int], run_id: int, outcome: AttemptResult) -> None:
     """Take rows through intents and conclusions that gather into groups."""
     intents = [writer.intend(recipient_id, run_id) for recipient_id in recipient_ids]
     attempt_ids = [intent.result() for intent in intents]
@@ -73,7 +73,7 @@ def send(writer: ledger.Writer, disk: Disk, recipient_ids: list[int], run_id: in
     ]
     for conclusion in conclusions:
         conclusion.result()
-    disk.steps += [Promise(("outcome", attempt_id, outcome.verdict)) for attempt_id in attempt_ids]
+    disk.steps += [Promise(("outcome", attempt_id, outcome.outcome)) for attempt_id in attempt_ids]
 
 
 def judge_image(folder: Path, promises: Sequence[tuple[object, ...]]) -> str:
@@ -203,7 +203,7 @@ def run_until_refused(path: Path, server: Server) -> None:
             server.requests.append(row.id)
             outcome = OUTCOMES[row.id]
             server.answered[row.id] = {"throttled": "retryable", "rejected": "failed"}.get(
-                outcome.verdict, outcome.verdict
+                outcome.outcome, outcome.outcome
             )
             writer.conclude(attempt_id, row.id, outcome, not_before=None).result()
 

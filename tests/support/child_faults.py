@@ -21,7 +21,7 @@ from typing import Any, Self
 from sqlalchemy import Engine, event
 
 from dispatcher.limiter import Learnt, Signal
-from dispatcher.studio import Studio, Timeouts
+from dispatcher.studio.client import Studio, Timeouts
 
 Twist = Callable[[], None]
 

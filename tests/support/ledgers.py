@@ -9,14 +9,14 @@ from typing import Any
 
 from dispatcher import ledger
 from dispatcher.ledger.schema import ALLOWED_MOVES
-from dispatcher.models import Outcome, Recipient, Refusal, State, Verdict
+from dispatcher.models import AttemptResult, Outcome, Recipient, Refusal, State
 
 CAMPAIGN = "reminders"
-ACCEPTED = Outcome(Verdict.ACCEPTED, "HTTP 200", 200, headers_sent=True, session_id="s-1")
-THROTTLED = Outcome(Verdict.THROTTLED, "HTTP 429", 429, headers_sent=True)
-UNSENT = Outcome(Verdict.UNSENT, "connection refused")
-REJECTED = Outcome(Verdict.REJECTED, "HTTP 400", 400, headers_sent=True)
-IN_DOUBT = Outcome(Verdict.IN_DOUBT, "no answer", headers_sent=True)
+ACCEPTED = AttemptResult(Outcome.ACCEPTED, "HTTP 200", 200, headers_sent=True, session_id="s-1")
+THROTTLED = AttemptResult(Outcome.THROTTLED, "HTTP 429", 429, headers_sent=True)
+UNSENT = AttemptResult(Outcome.UNSENT, "connection refused")
+REJECTED = AttemptResult(Outcome.REJECTED, "HTTP 400", 400, headers_sent=True)
+IN_DOUBT = AttemptResult(Outcome.IN_DOUBT, "no answer", headers_sent=True)
 
 
 def person(index: int, *, row_number: int | None = None, key: str | None = None, **values: str) -> Recipient:
@@ -67,7 +67,7 @@ def begin_run(writer: ledger.Writer, name: str = CAMPAIGN) -> int:
     return writer.call(ledger.begin_run, campaign_id(writer, name), "send").result()
 
 
-def send(writer: ledger.Writer, recipient_id: int, outcome: Outcome, *, not_before: str | None = None) -> int:
+def send(writer: ledger.Writer, recipient_id: int, outcome: AttemptResult, *, not_before: str | None = None) -> int:
     """Take one row through intent and conclusion; return the attempt's id."""
     attempt_id = writer.intend(recipient_id, begin_run(writer)).result()
     writer.conclude(attempt_id, recipient_id, outcome, not_before=not_before).result()

@@ -6,8 +6,8 @@ import phonenumbers
 
 import dispatcher.cli.live
 import dispatcher.cli.sending
-import dispatcher.export
 import dispatcher.loader
+import dispatcher.outputs.export
 import dispatcher.pipeline
 import tests.support.child_faults
 import tests.support.killable_runs

@@ -8,15 +8,7 @@ from typing import Any
 import openpyxl
 
 from dispatcher.loader import Sheet, read_recipients
-from dispatcher.models import (
-    Agent,
-    Campaign,
-    MessageTemplate,
-    Recipient,
-    RecipientRules,
-    Refusal,
-    SheetRules,
-)
+from dispatcher.models import Agent, Campaign, MessageTemplate, Recipient, RecipientRules, Refusal, SheetRules
 from dispatcher.placeholders import parse_text
 
 TODAY = date(2026, 12, 1)

@@ -16,7 +16,7 @@ from dispatcher.cli.options import JsonList, print_json
 from dispatcher.cli.settings import Settings
 from dispatcher.cli.words import ask_to_send, describe_agent, describe_plan
 from dispatcher.ledger import AgentRecord, Writer
-from dispatcher.models import Outcome, State, Verdict
+from dispatcher.models import AttemptResult, Outcome, State
 from dispatcher.pipeline import Plan, RowDone, SendOrder, WarmUp, check_sheet
 from tests.support.command_line import API_KEY, REPOSITORY, Desk, people
 from tests.support.loopback_server import Answer, Loopback
@@ -544,7 +544,7 @@ def test_bars_do_not_fight(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
 
     view.show(plan(2))
     view.show(WarmUp("a2", 5, 60.0))
-    view.show(RowDone("a", 2, "12*", State.ACCEPTED, Outcome(Verdict.ACCEPTED, "HTTP 200", 200)))
+    view.show(RowDone("a", 2, "12*", State.ACCEPTED, AttemptResult(Outcome.ACCEPTED, "HTTP 200", 200)))
     view.show(WarmUp("a2", 5, 59.0))
     shown = [(bar.description, bar.total, bar.completed) for bar in view._bars._progress.tasks]
     view.show(WarmUp("a2", 5, 0.0))

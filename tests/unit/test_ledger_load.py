@@ -14,7 +14,7 @@ from dispatcher.errors import LedgerError
 from dispatcher.ledger import Change
 from dispatcher.ledger.digests import digest
 from dispatcher.ledger.purge import purge_campaign
-from dispatcher.models import Outcome, Recipient, Refusal, State
+from dispatcher.models import AttemptResult, Recipient, Refusal, State
 from tests.support.command_line import Desk, people
 from tests.support.ledgers import (
     ACCEPTED,
@@ -129,7 +129,7 @@ def test_sorting_and_inserting_only_renumbers(writer: ledger.Writer, path: Path)
 
 @pytest.mark.parametrize("outcome", [None, THROTTLED])
 def test_a_corrected_row_that_waits_is_sent_as_corrected(
-    writer: ledger.Writer, path: Path, outcome: Outcome | None
+    writer: ledger.Writer, path: Path, outcome: AttemptResult | None
 ) -> None:
     """The sheet has the last word until the request leaves; a wait that was imposed goes on."""
     load(writer, [ADA])
@@ -173,7 +173,7 @@ def test_a_corrected_number_is_another_person_when_the_number_is_the_key(writer:
     ids=["sending", "accepted", "in_doubt"],
 )
 def test_a_row_that_was_sent_keeps_what_it_was_sent_with(
-    writer: ledger.Writer, path: Path, outcome: Outcome | None, change: Change
+    writer: ledger.Writer, path: Path, outcome: AttemptResult | None, change: Change
 ) -> None:
     """A value or a number changed afterwards sends nothing again, and the load says what it found."""
     load(writer, [person(0, key="a")])
@@ -193,7 +193,7 @@ def test_a_row_that_was_sent_keeps_what_it_was_sent_with(
 
 @pytest.mark.parametrize("outcome", [None, ACCEPTED], ids=["waiting", "accepted"])
 def test_only_columns_in_use_make_a_row_a_changed_one(
-    writer: ledger.Writer, path: Path, outcome: Outcome | None
+    writer: ledger.Writer, path: Path, outcome: AttemptResult | None
 ) -> None:
     """A column that nothing is made of, such as one an export added, is no change, and is taken over."""
     load(writer, [ADA])
@@ -217,7 +217,7 @@ def test_only_columns_in_use_make_a_row_a_changed_one(
 
 @pytest.mark.parametrize("outcome", [None, ACCEPTED, IN_DOUBT], ids=["sending", "accepted", "in_doubt"])
 def test_a_row_that_was_sent_takes_the_remarks_and_nothing_else(
-    writer: ledger.Writer, path: Path, outcome: Outcome | None
+    writer: ledger.Writer, path: Path, outcome: AttemptResult | None
 ) -> None:
     """What the message was made of stays as it was sent, a column that is in use since then included."""
     load(writer, [person(0, key="a", remark="", gone="x")], used=USED)

@@ -8,7 +8,7 @@ import pytest
 
 from dispatcher import ledger
 from dispatcher.ledger import Change
-from dispatcher.models import Outcome, Recipient, Refusal, State, Verdict
+from dispatcher.models import AttemptResult, Outcome, Recipient, Refusal, State
 from tests.support.ledgers import (
     ACCEPTED,
     CAMPAIGN,
@@ -33,7 +33,9 @@ AT_ONCE = timedelta(days=-1)
 def path(tmp_path: Path) -> Path:
     """Return a ledger with rows accepted, failed, in doubt, waiting, withdrawn and refused."""
     path = tmp_path / "ledger.db"
-    told = Outcome(Verdict.ACCEPTED, "SecretReason", 200, headers_sent=True, session_id="s-1", answer="SecretAnswer")
+    told = AttemptResult(
+        Outcome.ACCEPTED, "SecretReason", 200, headers_sent=True, session_id="s-1", answer="SecretAnswer"
+    )
     with ledger.Writer(path) as writer:
         load(writer, SHEET)
         for recipient_id, outcome in ((1, told), (2, REJECTED), (3, IN_DOUBT)):
@@ -112,10 +114,10 @@ def test_a_purged_row_that_comes_back_is_whole_again(path: Path) -> None:
     """A failed row of the sheet takes its values from there, and ``retry`` sends it; a withdrawn one waits."""
     ledger.purge(path, CAMPAIGN, older_than=AT_ONCE)
     with ledger.Writer(path) as writer:
-        assert writer.call(ledger.retry, campaign_id(writer), tuple(Verdict)).result() == 0
+        assert writer.call(ledger.retry, campaign_id(writer), tuple(Outcome)).result() == 0
 
         load(writer, SHEET, fingerprint="h")
-        assert writer.call(ledger.retry, campaign_id(writer), (Verdict.REJECTED,)).result() == 1
+        assert writer.call(ledger.retry, campaign_id(writer), (Outcome.REJECTED,)).result() == 1
 
         assert writer.call(ledger.read_row, 2).result().recipient == PEOPLE[1]
     assert states(path)["appointment-4"] == "pending"

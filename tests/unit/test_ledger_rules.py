@@ -12,7 +12,7 @@ import pytest
 from dispatcher import ledger
 from dispatcher.errors import LedgerError
 from dispatcher.ledger.schema import ALLOWED_MOVES
-from dispatcher.models import State, Verdict
+from dispatcher.models import Outcome, State
 from tests.support.ledgers import (
     ACCEPTED,
     CAMPAIGN,
@@ -206,7 +206,7 @@ def test_quick_check_verifies_the_checks(path: Path) -> None:
 
 def test_outcome_words_and_state_words_differ_by_more_than_a_bit() -> None:
     """A single flipped bit never turns one word into another: the CHECK finds each."""
-    for words in (State, Verdict):
+    for words in (State, Outcome):
         for one, other in itertools.permutations(map(str, words), 2):
             different = sum((a ^ b).bit_count() for a, b in zip(one.encode(), other.encode(), strict=False))
             assert len(one) != len(other) or different > 1

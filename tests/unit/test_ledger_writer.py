@@ -17,7 +17,7 @@ from dispatcher.errors import LedgerError
 from dispatcher.ledger import decisions, file
 from dispatcher.ledger import writer as writer_module
 from dispatcher.ledger.spill import SPILL_BYTES
-from dispatcher.models import Outcome, State, Verdict
+from dispatcher.models import AttemptResult, Outcome, State
 from tests.support.ledgers import (
     ACCEPTED,
     CAMPAIGN,
@@ -57,10 +57,12 @@ def writer(path: Path) -> Iterator[ledger.Writer]:
         (UNSENT, "retryable"),
         (REJECTED, "failed"),
         (IN_DOUBT, "in_doubt"),
-        (Outcome(Verdict.REJECTED, "HTTP 401", 401, headers_sent=True, stop="the key is wrong"), "pending"),
+        (AttemptResult(Outcome.REJECTED, "HTTP 401", 401, headers_sent=True, stop="the key is wrong"), "pending"),
     ],
 )
-def test_an_attempt_is_written_down_whole(writer: ledger.Writer, path: Path, outcome: Outcome, state: str) -> None:
+def test_an_attempt_is_written_down_whole(
+    writer: ledger.Writer, path: Path, outcome: AttemptResult, state: str
+) -> None:
     """The row moves to the state that follows from the outcome, and its attempt tells the whole story."""
     send(writer, 1, outcome, not_before="2026-11-22T09:30:00.000Z")
 
@@ -68,7 +70,7 @@ def test_an_attempt_is_written_down_whole(writer: ledger.Writer, path: Path, out
         (state, outcome.reason, "2026-11-22T09:30:00.000Z", outcome.session_id)
     ]
     ((attempt),) = writer.call(ledger.read_attempts, 1).result()
-    assert attempt["outcome"] == outcome.verdict
+    assert attempt["outcome"] == outcome.outcome
     assert (attempt["http_status"], attempt["headers_sent"]) == (outcome.http_status, outcome.headers_sent)
     assert attempt["ended_at"] >= attempt["started_at"]
 
@@ -84,7 +86,9 @@ def test_a_done_future_is_a_commit_others_can_see(writer: ledger.Writer, path: P
 @pytest.mark.parametrize(
     "first", [None, ACCEPTED, IN_DOUBT, REJECTED], ids=["sending", "accepted", "in_doubt", "failed"]
 )
-def test_a_row_that_does_not_wait_gets_no_intent(writer: ledger.Writer, path: Path, first: Outcome | None) -> None:
+def test_a_row_that_does_not_wait_gets_no_intent(
+    writer: ledger.Writer, path: Path, first: AttemptResult | None
+) -> None:
     """Whoever asks: a row in the air, sent, in doubt or failed is not sent again."""
     if first:
         send(writer, 1, first)
@@ -113,7 +117,7 @@ def test_no_full_number_stays_in_an_answer(writer: ledger.Writer, path: Path) ->
     """What the API repeats of a number is masked, in the reason and in the answer, whoever passes it in."""
     told = "to 12025550100 is wrong, see 66c0ec5d at 2026-11-22"
 
-    send(writer, 1, Outcome(Verdict.REJECTED, told, 400, headers_sent=True, answer=told))
+    send(writer, 1, AttemptResult(Outcome.REJECTED, told, 400, headers_sent=True, answer=told))
 
     masked = "to 12******100 is wrong, see 66c0ec5d at 2026-11-22"
     assert query(path, "SELECT reason, answer FROM attempts") == [(masked, masked)]
@@ -491,14 +495,14 @@ def test_rows_in_doubt_can_be_named(writer: ledger.Writer) -> None:
 @pytest.mark.parametrize(
     ("verdicts", "expected"),
     [
-        ((Verdict.REJECTED,), ["pending", "retryable", "in_doubt"]),
-        ((Verdict.THROTTLED,), ["failed", "retryable", "in_doubt"]),
-        ((Verdict.REJECTED, Verdict.THROTTLED, Verdict.IN_DOUBT), ["pending", "retryable", "in_doubt"]),
-        ((Verdict.UNSENT,), ["failed", "retryable", "in_doubt"]),
+        ((Outcome.REJECTED,), ["pending", "retryable", "in_doubt"]),
+        ((Outcome.THROTTLED,), ["failed", "retryable", "in_doubt"]),
+        ((Outcome.REJECTED, Outcome.THROTTLED, Outcome.IN_DOUBT), ["pending", "retryable", "in_doubt"]),
+        ((Outcome.UNSENT,), ["failed", "retryable", "in_doubt"]),
     ],
 )
 def test_retry_puts_back_what_was_asked_for(
-    writer: ledger.Writer, path: Path, verdicts: tuple[Verdict, ...], expected: list[str]
+    writer: ledger.Writer, path: Path, verdicts: tuple[Outcome, ...], expected: list[str]
 ) -> None:
     """Failed rows wait again, throttled ones wait no longer; a row in doubt is never put back by ``retry``."""
     send(writer, 1, REJECTED)
@@ -508,10 +512,10 @@ def test_retry_puts_back_what_was_asked_for(
     count = writer.call(ledger.retry, campaign_id(writer), verdicts).result()
 
     assert list(states(path).values()) == expected
-    assert count == (Verdict.REJECTED in verdicts) + (Verdict.THROTTLED in verdicts)
+    assert count == (Outcome.REJECTED in verdicts) + (Outcome.THROTTLED in verdicts)
     waits = query(path, "SELECT not_before FROM recipients WHERE id = 2")
-    assert waits == [(None if Verdict.THROTTLED in verdicts else "2026-11-22T09:30:00.000Z",)]
-    assert query(path, "SELECT to_state FROM events") == [("pending",)] * (Verdict.REJECTED in verdicts)
+    assert waits == [(None if Outcome.THROTTLED in verdicts else "2026-11-22T09:30:00.000Z",)]
+    assert query(path, "SELECT to_state FROM events") == [("pending",)] * (Outcome.REJECTED in verdicts)
 
 
 def test_retry_leaves_what_is_no_longer_in_the_sheet(writer: ledger.Writer, path: Path) -> None:
@@ -519,7 +523,7 @@ def test_retry_leaves_what_is_no_longer_in_the_sheet(writer: ledger.Writer, path
     send(writer, 1, REJECTED)
     load(writer, [person(1)], fingerprint="g")
 
-    assert writer.call(ledger.retry, campaign_id(writer), tuple(Verdict)).result() == 0
+    assert writer.call(ledger.retry, campaign_id(writer), tuple(Outcome)).result() == 0
 
     assert states(path)[person(0).key] == "failed"
 

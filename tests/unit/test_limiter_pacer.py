@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dispatcher.limiter import Learnt, Pacer, Signal, Slot
-from dispatcher.models import Outcome, Verdict
+from dispatcher.models import AttemptResult, Outcome
 from dispatcher.pipeline.control import Streak
 from tests.benchmarks.frontier import REFUSED_MAX, Cell
 from tests.benchmarks.simulate import simulate
@@ -271,10 +271,10 @@ class Watched(Pacer):
             self.noted_after, self.noted_at_s = self.answers, now_s
 
 
-def _outcome(signal: Signal, latency_ms: int) -> Outcome:
+def _outcome(signal: Signal, latency_ms: int) -> AttemptResult:
     if signal is Signal.REFUSED:
-        return Outcome(Verdict.THROTTLED, "HTTP 429", 429, latency_ms=latency_ms)
-    return Outcome(Verdict.ACCEPTED, "accepted", 200, latency_ms=latency_ms)
+        return AttemptResult(Outcome.THROTTLED, "HTTP 429", 429, latency_ms=latency_ms)
+    return AttemptResult(Outcome.ACCEPTED, "accepted", 200, latency_ms=latency_ms)
 
 
 @cache

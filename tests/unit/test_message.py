@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.message import encode_request, render_request
 from dispatcher.models import (
     Agent,
     Button,
@@ -26,6 +25,7 @@ from dispatcher.models import (
 )
 from dispatcher.placeholders import fold, parse_text
 from dispatcher.sandbox.checks import find_faults
+from dispatcher.studio.message import encode_request, render_request
 
 TODAY = date(2026, 11, 22)
 TO = "12025550123"

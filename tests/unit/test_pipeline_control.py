@@ -5,7 +5,7 @@ import gc
 
 import pytest
 
-from dispatcher.models import Outcome, Verdict
+from dispatcher.models import AttemptResult, Outcome
 from dispatcher.pipeline.control import Halt, Streak
 
 
@@ -29,8 +29,8 @@ def test_who_waits_for_a_halt_leaves_nothing_behind() -> None:
     assert complaints == []
 
 
-REFUSED = Outcome(Verdict.THROTTLED, "HTTP 429", 429, latency_ms=3_000)
-ACCEPTED = Outcome(Verdict.ACCEPTED, "accepted", 200, latency_ms=3_000)
+REFUSED = AttemptResult(Outcome.THROTTLED, "HTTP 429", 429, latency_ms=3_000)
+ACCEPTED = AttemptResult(Outcome.ACCEPTED, "accepted", 200, latency_ms=3_000)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatcher.errors import UsageError
-from dispatcher.models import Outcome, Verdict
-from dispatcher.studio import Studio, judge_status
+from dispatcher.models import AttemptResult, Outcome
 from dispatcher.studio.answers import (
     clean_answer,
     find_message,
@@ -22,7 +21,8 @@ from dispatcher.studio.answers import (
     read_retry_after,
     spellings_of,
 )
-from dispatcher.studio.verdicts import describe_failure
+from dispatcher.studio.client import Studio
+from dispatcher.studio.outcomes import classify_status, describe_failure
 from tests.support.faulty_server import FaultServer, answer_with, http
 
 KEY = "canary-4f1c+key/=="
@@ -32,10 +32,10 @@ ACCOUNT_REFUSALS = {401, 402, 403}
 IN_DOUBT_STATUSES = set(range(100, 600)) - set(range(200, 400)) - REFUSALS - ACCOUNT_REFUSALS - {429}
 
 
-def send(answer: bytes) -> Outcome:
+def send(answer: bytes) -> AttemptResult:
     """Send one request to a server that gives ``answer``."""
 
-    async def run() -> Outcome:
+    async def run() -> AttemptResult:
         async with FaultServer(answer_with(answer)) as server, Studio(KEY) as studio:
             return await studio.send(server.url, b'{"to":"12025550123"}')
 
@@ -45,23 +45,23 @@ def send(answer: bytes) -> Outcome:
 @pytest.mark.parametrize(
     ("statuses", "expected"),
     [
-        pytest.param(set(range(200, 300)), (Verdict.ACCEPTED, None), id="2xx"),
-        pytest.param({429}, (Verdict.THROTTLED, None), id="429"),
-        pytest.param(REFUSALS, (Verdict.REJECTED, None), id="definite refusals"),
-        pytest.param(IN_DOUBT_STATUSES, (Verdict.IN_DOUBT, None), id="everything else"),
+        pytest.param(set(range(200, 300)), (Outcome.ACCEPTED, None), id="2xx"),
+        pytest.param({429}, (Outcome.THROTTLED, None), id="429"),
+        pytest.param(REFUSALS, (Outcome.REJECTED, None), id="definite refusals"),
+        pytest.param(IN_DOUBT_STATUSES, (Outcome.IN_DOUBT, None), id="everything else"),
     ],
 )
-def test_each_status_has_its_verdict(statuses: set[int], expected: tuple[Verdict, str | None]) -> None:
+def test_each_status_has_its_verdict(statuses: set[int], expected: tuple[Outcome, str | None]) -> None:
     """Only what is known to be definite is called so; 408, 409, 423, 425 and 5xx are not."""
-    assert {judge_status(status) for status in statuses} == {expected}
+    assert {classify_status(status) for status in statuses} == {expected}
 
 
 @pytest.mark.parametrize("status", sorted(ACCOUNT_REFUSALS))
 def test_a_refused_account_stops_the_run(status: int) -> None:
     """Every row would be refused alike, so the first refusal of the key or the account is the last."""
-    verdict, stop = judge_status(status)
+    verdict, stop = classify_status(status)
 
-    assert verdict is Verdict.REJECTED
+    assert verdict is Outcome.REJECTED
     assert stop == (
         f"AI Studio refuses the key or the account (HTTP {status}): check the API key, that it belongs to"
         " [agent] region and id, and the balance"
@@ -71,9 +71,9 @@ def test_a_refused_account_stops_the_run(status: int) -> None:
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308, 399])
 def test_a_redirect_is_in_doubt_and_stops_the_run(status: int) -> None:
     """A 303 often follows a POST that succeeded; the endpoint has to be put right first."""
-    verdict, stop = judge_status(status)
+    verdict, stop = classify_status(status)
 
-    assert verdict is Verdict.IN_DOUBT
+    assert verdict is Outcome.IN_DOUBT
     assert stop is not None
     assert stop.startswith(f"the endpoint points elsewhere (HTTP {status})")
 
@@ -102,7 +102,7 @@ def test_the_outcome_of_a_refusal_tells_people_what_was_wrong() -> None:
 
     outcome = send(http(400, body))
 
-    assert outcome.verdict is Verdict.REJECTED
+    assert outcome.outcome is Outcome.REJECTED
     assert outcome.reason == "HTTP 400: body.to 12******123 is wrong; locale is missing"
     assert outcome.answer == body.decode().replace("12025550123", "12******123")
     assert outcome.headers_sent
@@ -113,7 +113,7 @@ def test_a_throttled_request_says_how_long_to_wait() -> None:
     """429 carries Retry-After when the API gave one; its body need not be JSON."""
     outcome = send(http(429, b'{"message":"\\"Too Many', {"Retry-After": "7"}))
 
-    assert (outcome.verdict, outcome.retry_after_s) == (Verdict.THROTTLED, 7.0)
+    assert (outcome.outcome, outcome.retry_after_s) == (Outcome.THROTTLED, 7.0)
     assert outcome.reason == 'HTTP 429: {"message":"\\"Too Many'
 
 

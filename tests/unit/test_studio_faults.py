@@ -15,8 +15,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from dispatcher.models import Outcome, Verdict
-from dispatcher.studio import Studio, Timeouts, judge_status
+from dispatcher.models import AttemptResult, Outcome
+from dispatcher.studio.client import Studio, Timeouts
+from dispatcher.studio.outcomes import classify_status
 from tests.support.faulty_server import (
     CERTIFICATE_PATH,
     FaultServer,
@@ -53,25 +54,25 @@ BROKEN_OFF = "HTTP 200 (the answer broke off)"
 
 async def send(
     url: str, *, body: bytes = BODY, timeouts: Timeouts = QUICK, tls: ssl.SSLContext | None = None
-) -> Outcome:
+) -> AttemptResult:
     """Send one request with a studio of its own."""
     async with Studio(KEY, timeouts=timeouts, tls=tls) as studio:
         return await studio.send(url, body)
 
 
-def play(script: Script, **arguments: Any) -> tuple[Outcome, FaultServer]:
+def play(script: Script, **arguments: Any) -> tuple[AttemptResult, FaultServer]:
     """Send one request to a server that plays ``script``."""
 
-    async def run() -> tuple[Outcome, FaultServer]:
+    async def run() -> tuple[AttemptResult, FaultServer]:
         async with FaultServer(script) as server:
             return await send(server.url, **arguments), server
 
     return asyncio.run(run())
 
 
-def facts_of(outcome: Outcome) -> tuple[Verdict, str, int | None, bool]:
+def facts_of(outcome: AttemptResult) -> tuple[Outcome, str, int | None, bool]:
     """Return what a table of faults can fix: all but the time it took and texts of the answer."""
-    return outcome.verdict, outcome.reason, outcome.http_status, outcome.headers_sent
+    return outcome.outcome, outcome.reason, outcome.http_status, outcome.headers_sent
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,7 @@ def test_a_delivered_request_without_a_status_line_is_in_doubt(script: Script, r
     """The whole request arrived and no answer says what became of it: nobody may call it unsent or failed."""
     outcome, server = play(script)
 
-    assert facts_of(outcome) == (Verdict.IN_DOUBT, reason, None, True)
+    assert facts_of(outcome) == (Outcome.IN_DOUBT, reason, None, True)
     assert outcome.stop is None
     assert (server.seen.connections, len(server.seen.requests)) == (1, 1)
 
@@ -121,7 +122,7 @@ def test_a_request_that_may_have_left_is_in_doubt(script: Script, body: bytes) -
     """From this side an unread request looks like a lost answer, so it is in doubt as well."""
     outcome, server = play(script, body=body)
 
-    assert (outcome.verdict, outcome.http_status) == (Verdict.IN_DOUBT, None)
+    assert (outcome.outcome, outcome.http_status) == (Outcome.IN_DOUBT, None)
     assert outcome.reason.removesuffix(" (ECONNRESET)").removesuffix(" (EPIPE)") in {CLOSED, BROKE, SILENT}
     assert (server.seen.connections, len(server.seen.requests)) == (1, 0)
 
@@ -133,30 +134,30 @@ def test_an_answer_cut_at_any_byte_is_in_doubt_until_its_headers_are_whole() -> 
     """Half an answer proves nothing; from the end of the headers on, the status counts."""
     headers_end = ANSWER.index(b"\r\n\r\n") + 4
 
-    async def run() -> list[Verdict]:
+    async def run() -> list[Outcome]:
         verdicts = []
         for cut in range(len(ANSWER) + 1):
             async with FaultServer(answer_with(ANSWER[:cut])) as server:
-                verdicts.append((await send(server.url)).verdict)
+                verdicts.append((await send(server.url)).outcome)
         return verdicts
 
     verdicts = asyncio.run(run())
 
-    doubtful = [Verdict.IN_DOUBT] * headers_end
-    assert verdicts == doubtful + [Verdict.ACCEPTED] * (len(ANSWER) + 1 - headers_end)
+    doubtful = [Outcome.IN_DOUBT] * headers_end
+    assert verdicts == doubtful + [Outcome.ACCEPTED] * (len(ANSWER) + 1 - headers_end)
 
 
 def test_a_request_reset_after_any_number_of_bytes_is_never_unsent() -> None:
     """Wherever in the request the reset falls, the verdict is in doubt."""
 
-    async def run() -> set[Verdict]:
+    async def run() -> set[Outcome]:
         verdicts = set()
         for bytes_read in range(1, 200, 7):
             async with FaultServer(reset_after(bytes_read)) as server:
-                verdicts.add((await send(server.url)).verdict)
+                verdicts.add((await send(server.url)).outcome)
         return verdicts
 
-    assert asyncio.run(run()) == {Verdict.IN_DOUBT}
+    assert asyncio.run(run()) == {Outcome.IN_DOUBT}
 
 
 async def bad_chunk(peer: Peer) -> None:
@@ -199,7 +200,7 @@ def test_no_body_changes_an_accepted_request(script: Script, reason: str) -> Non
     """A 2xx is accepted from its status line, whatever the body is or does, and soon."""
     outcome, server = play(script)
 
-    assert (outcome.verdict, outcome.reason) == (Verdict.ACCEPTED, reason)
+    assert (outcome.outcome, outcome.reason) == (Outcome.ACCEPTED, reason)
     assert outcome.session_id is None
     assert len(outcome.answer.encode()) <= 4096
     assert outcome.latency_ms < 500
@@ -215,7 +216,7 @@ def test_an_answered_request_has_the_verdict_of_its_status(status: int) -> None:
 
     outcome, server = play(answer_with(http(status, body)))
 
-    assert (outcome.verdict, outcome.stop) == judge_status(status)
+    assert (outcome.outcome, outcome.stop) == classify_status(status)
     assert outcome.http_status == status
     assert (server.seen.connections, len(server.seen.requests)) == (1, 1)
 
@@ -224,14 +225,14 @@ def test_switching_protocols_is_in_doubt() -> None:
     """101 is no answer to a POST."""
     outcome, _ = play(answer_with(b"HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"))
 
-    assert outcome.verdict is Verdict.IN_DOUBT
+    assert outcome.outcome is Outcome.IN_DOUBT
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_never_followed(status: int) -> None:
     """Following could post the message twice, or book the answer to a GET as accepted; the run stops."""
 
-    async def run() -> tuple[Outcome, FaultServer, FaultServer]:
+    async def run() -> tuple[AttemptResult, FaultServer, FaultServer]:
         async with FaultServer(answer_with(http(200))) as target:
             location = {"Location": target.url}
             async with FaultServer(answer_with(http(status, headers=location))) as server:
@@ -239,7 +240,7 @@ def test_a_redirect_is_never_followed(status: int) -> None:
 
     outcome, server, target = asyncio.run(run())
 
-    assert facts_of(outcome) == (Verdict.IN_DOUBT, f"HTTP {status}", status, True)
+    assert facts_of(outcome) == (Outcome.IN_DOUBT, f"HTTP {status}", status, True)
     assert outcome.stop == (
         f"the endpoint points elsewhere (HTTP {status}) and redirects are never followed:"
         " check [agent] region and endpoint"
@@ -274,7 +275,7 @@ def test_a_request_that_finds_no_server_is_unsent(
         closed.bind(("127.0.0.1", 0))
         outcome = asyncio.run(send(url.replace("{closed}", str(closed.getsockname()[1]))))
 
-    assert facts_of(outcome) == (Verdict.UNSENT, reason, None, False)
+    assert facts_of(outcome) == (Outcome.UNSENT, reason, None, False)
     expected_stop = "the endpoint is not a usable URL: check [agent] endpoint" if is_stopped else None
     assert outcome.stop == expected_stop
 
@@ -307,13 +308,13 @@ def test_a_black_hole_is_unsent_whichever_time_out_ends_it(timeouts: Timeouts, r
     with full_backlog() as url:
         outcome = asyncio.run(send(url, timeouts=timeouts))
 
-    assert facts_of(outcome) == (Verdict.UNSENT, reason, None, False)
+    assert facts_of(outcome) == (Outcome.UNSENT, reason, None, False)
 
 
 def test_waiting_too_long_for_a_free_connection_is_unsent() -> None:
     """A request that never got its turn left no byte, while the one before it is in doubt."""
 
-    async def run() -> tuple[Outcome, Outcome, FaultServer]:
+    async def run() -> tuple[AttemptResult, AttemptResult, FaultServer]:
         async with (
             FaultServer(answer_with(b"", hang)) as server,
             Studio(KEY, connections=1, timeouts=Timeouts(60, 0.2, 60, 60)) as studio,
@@ -326,8 +327,8 @@ def test_waiting_too_long_for_a_free_connection_is_unsent() -> None:
 
     first, second, server = asyncio.run(run())
 
-    assert first.verdict is Verdict.IN_DOUBT
-    assert facts_of(second) == (Verdict.UNSENT, LATE_CONNECTION, None, False)
+    assert first.outcome is Outcome.IN_DOUBT
+    assert facts_of(second) == (Outcome.UNSENT, LATE_CONNECTION, None, False)
     assert len(server.seen.requests) == 1
 
 
@@ -342,7 +343,7 @@ def test_silence_is_in_doubt_whichever_time_out_ends_it(timeouts: Timeouts) -> N
     """Each time-out works on its own."""
     outcome, server = play(answer_with(b"", hang), timeouts=timeouts)
 
-    assert facts_of(outcome) == (Verdict.IN_DOUBT, SILENT, None, True)
+    assert facts_of(outcome) == (Outcome.IN_DOUBT, SILENT, None, True)
     assert len(server.seen.requests) == 1
 
 
@@ -364,14 +365,14 @@ UNTRUSTED = "the TLS certificate of the endpoint cannot be trusted"
 def test_a_certificate_that_cannot_be_trusted_stops_the_run_unsent(host: str, tls: ssl.SSLContext | None) -> None:
     """Whoever answers there sees no byte of HTTP, so neither key nor numbers, and no further row is tried."""
 
-    async def run() -> tuple[Outcome, int]:
+    async def run() -> tuple[AttemptResult, int]:
         async with serve_tls() as server:
             outcome = await send(f"https://{host}:{server.port}/messaging", tls=tls)
             return outcome, server.seen.http_bytes
 
     outcome, http_bytes = asyncio.run(run())
 
-    assert facts_of(outcome) == (Verdict.UNSENT, f"not sent: {UNTRUSTED}", None, False)
+    assert facts_of(outcome) == (Outcome.UNSENT, f"not sent: {UNTRUSTED}", None, False)
     assert outcome.stop == f"{UNTRUSTED}: check [agent] endpoint, this machine's clock and its certificates"
     assert http_bytes == 0
 
@@ -379,35 +380,35 @@ def test_a_certificate_that_cannot_be_trusted_stops_the_run_unsent(host: str, tl
 def test_a_trusted_certificate_lets_the_request_through() -> None:
     """The TLS tests fail for the reason they name: with the certificate trusted the same server answers."""
 
-    async def run() -> tuple[Outcome, int]:
+    async def run() -> tuple[AttemptResult, int]:
         async with serve_tls() as server:
             outcome = await send(f"https://127.0.0.1:{server.port}/messaging", tls=trust_stand_in())
             return outcome, len(server.seen.requests)
 
     outcome, requests = asyncio.run(run())
 
-    assert facts_of(outcome) == (Verdict.ACCEPTED, "HTTP 200", 200, True)
+    assert facts_of(outcome) == (Outcome.ACCEPTED, "HTTP 200", 200, True)
     assert requests == 1
 
 
 @pytest.mark.parametrize(
     ("is_old", "verdict"),
     [
-        pytest.param(True, Verdict.UNSENT, id="TLS 1.2: refused in the handshake"),
-        pytest.param(False, Verdict.IN_DOUBT, id="TLS 1.3: refused after the client's part of it"),
+        pytest.param(True, Outcome.UNSENT, id="TLS 1.2: refused in the handshake"),
+        pytest.param(False, Outcome.IN_DOUBT, id="TLS 1.3: refused after the client's part of it"),
     ],
 )
-def test_a_server_that_wants_a_client_certificate(is_old: bool, verdict: Verdict) -> None:
+def test_a_server_that_wants_a_client_certificate(is_old: bool, verdict: Outcome) -> None:
     """In TLS 1.3 the client learns of the refusal after it wrote; only then is the row in doubt."""
 
-    async def run() -> tuple[Outcome, int]:
+    async def run() -> tuple[AttemptResult, int]:
         async with serve_tls(wants_client_certificate=True, is_old=is_old) as server:
             outcome = await send(f"https://127.0.0.1:{server.port}/messaging", tls=trust_stand_in())
             return outcome, server.seen.http_bytes
 
     outcome, http_bytes = asyncio.run(run())
 
-    assert (outcome.verdict, outcome.headers_sent) == (verdict, verdict is Verdict.IN_DOUBT)
+    assert (outcome.outcome, outcome.headers_sent) == (verdict, verdict is Outcome.IN_DOUBT)
     assert http_bytes == 0
 
 
@@ -437,13 +438,13 @@ async def greet_then(peer: Peer, end: str) -> None:
 def test_a_handshake_that_fails_is_unsent(end: str, reason: str) -> None:
     """Before the end of the handshake no HTTP can have left."""
 
-    async def run() -> tuple[Outcome, FaultServer]:
+    async def run() -> tuple[AttemptResult, FaultServer]:
         async with FaultServer(lambda peer: greet_then(peer, end)) as server:
             return await send(server.url.replace("http:", "https:"), tls=trust_stand_in()), server
 
     outcome, server = asyncio.run(run())
 
-    assert facts_of(outcome) == (Verdict.UNSENT, reason, None, False)
+    assert facts_of(outcome) == (Outcome.UNSENT, reason, None, False)
     assert outcome.stop is None
     assert (server.seen.connections, server.seen.http_bytes) == (1, 0)
 
@@ -464,7 +465,7 @@ def test_the_request_on_the_wire_is_one_post_with_the_key_and_the_body() -> None
 def test_an_answer_that_comes_unasked_is_never_taken_for_the_next_one() -> None:
     """A second answer in the same segment must not book another row as accepted."""
 
-    async def run() -> list[Outcome]:
+    async def run() -> list[AttemptResult]:
         unasked = http(200, b'{"session_id":"stale"}')
         answers = [http(429) + unasked, http(500)]
 
@@ -488,7 +489,7 @@ def test_an_answer_that_comes_unasked_is_never_taken_for_the_next_one() -> None:
 def test_nothing_leaves_on_a_connection_where_something_waits_to_be_read() -> None:
     """What a server says to an idle connection is no answer; the next request stays here and is unsent."""
 
-    async def run() -> tuple[list[Outcome], int]:
+    async def run() -> tuple[list[AttemptResult], int]:
         async def script(peer: Peer) -> None:
             await peer.read_request()
             await peer.write(http(429))
@@ -503,7 +504,7 @@ def test_nothing_leaves_on_a_connection_where_something_waits_to_be_read() -> No
 
     outcomes, requests = asyncio.run(run())
 
-    assert [outcome.verdict for outcome in outcomes] == [Verdict.THROTTLED, Verdict.UNSENT]
+    assert [outcome.outcome for outcome in outcomes] == [Outcome.THROTTLED, Outcome.UNSENT]
     assert requests == 1
     assert not outcomes[1].headers_sent
 
@@ -530,7 +531,7 @@ def test_cookies_are_never_sent_back() -> None:
 def test_proxy_settings_of_the_environment_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody in between sees key and numbers because a variable happened to be set."""
 
-    async def run() -> tuple[Outcome, FaultServer]:
+    async def run() -> tuple[AttemptResult, FaultServer]:
         async with FaultServer(answer_with(http(200))) as proxy:
             for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
                 monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
@@ -539,7 +540,7 @@ def test_proxy_settings_of_the_environment_are_ignored(monkeypatch: pytest.Monke
 
     outcome, proxy = asyncio.run(run())
 
-    assert outcome.verdict is Verdict.ACCEPTED
+    assert outcome.outcome is Outcome.ACCEPTED
     assert proxy.seen.connections == 0
 
 
@@ -548,27 +549,27 @@ def test_proxy_settings_of_the_environment_are_ignored(monkeypatch: pytest.Monke
     [
         pytest.param(
             answer_with(b"", hang),
-            (Verdict.IN_DOUBT, "stopped by hand before an answer came", None, True),
+            (Outcome.IN_DOUBT, "stopped by hand before an answer came", None, True),
             id="while waiting for the answer",
         ),
         pytest.param(
             answer_with(http(200, headers={"Content-Length": 9}), hang),
-            (Verdict.ACCEPTED, BROKEN_OFF, 200, True),
+            (Outcome.ACCEPTED, BROKEN_OFF, 200, True),
             id="while reading the body",
         ),
     ],
 )
 def test_a_cancelled_request_still_has_an_outcome(
-    script: Script, expected: tuple[Verdict, str, int | None, bool]
+    script: Script, expected: tuple[Outcome, str, int | None, bool]
 ) -> None:
     """Stopping the program loses nothing that is known, and the wish to stop stays visible to the caller."""
 
-    async def work(url: str) -> tuple[Outcome, bool]:
+    async def work(url: str) -> tuple[AttemptResult, bool]:
         outcome = await send(url, timeouts=Timeouts(5, 5, 5, 5, 5))
         task = asyncio.current_task()
         return outcome, task is not None and task.cancelling() > 0
 
-    async def run() -> tuple[Outcome, bool]:
+    async def run() -> tuple[AttemptResult, bool]:
         async with FaultServer(script) as server:
             task = asyncio.create_task(work(server.url))
             async with asyncio.timeout(2):
@@ -587,7 +588,7 @@ def test_a_cancelled_request_still_has_an_outcome(
 def test_a_request_cancelled_while_connecting_is_unsent() -> None:
     """Before the connection stands no byte can have left."""
 
-    async def run(url: str) -> Outcome:
+    async def run(url: str) -> AttemptResult:
         task = asyncio.create_task(send(url, timeouts=Timeouts(5, 5, 5, 5, 5)))
         await asyncio.sleep(0.05)
         task.cancel()
@@ -597,7 +598,7 @@ def test_a_request_cancelled_while_connecting_is_unsent() -> None:
         outcome = asyncio.run(run(url))
 
     assert facts_of(outcome) == (
-        Verdict.UNSENT,
+        Outcome.UNSENT,
         "not sent: stopped by hand before an answer came",
         None,
         False,
@@ -632,7 +633,7 @@ def test_any_exception_goes_by_the_flag(
     monkeypatch.setattr(aiohttp.ClientSession, "post", fail)
     outcome = asyncio.run(send("http://127.0.0.1/"))
 
-    assert outcome.verdict is (Verdict.IN_DOUBT if is_flag_set else Verdict.UNSENT)
+    assert outcome.outcome is (Outcome.IN_DOUBT if is_flag_set else Outcome.UNSENT)
     assert outcome.headers_sent is is_flag_set
 
 
@@ -651,11 +652,11 @@ def test_an_exception_is_named_without_its_text(monkeypatch: pytest.MonkeyPatch)
 def test_a_studio_that_was_left_sends_nothing() -> None:
     """After the end of the run a late request is unsent, not lost."""
 
-    async def run() -> Outcome:
+    async def run() -> AttemptResult:
         async with Studio(KEY) as studio:
             pass
         return await studio.send("http://127.0.0.1:9/", BODY)
 
     outcome = asyncio.run(run())
 
-    assert facts_of(outcome) == (Verdict.UNSENT, "not sent: RuntimeError", None, False)
+    assert facts_of(outcome) == (Outcome.UNSENT, "not sent: RuntimeError", None, False)

@@ -6,23 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from dispatcher.models import (
+from dispatcher.models import Button, Campaign, Media, MessageTemplate, Recipient, Refusal
+from dispatcher.placeholders import Text, UnfitValueError, fold
+from dispatcher.studio.template_rules import (
     BODY_MAX_CHARACTERS,
     HEADER_MAX_CHARACTERS,
     LOCALE_PATTERN,
-    Button,
-    Campaign,
-    Media,
-    MessageTemplate,
-    Recipient,
-    Refusal,
     find_link_trouble,
     find_parameter_trouble,
-    mask_digits,
-    mask_phone_numbers,
     tidy_parameter,
 )
-from dispatcher.placeholders import Text, UnfitValueError, fold
+from dispatcher.text import mask_digits, mask_phone_numbers
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 

@@ -6,7 +6,7 @@ import ssl
 
 import aiohttp
 
-from dispatcher.models import Verdict
+from dispatcher.models import Outcome
 
 # Definite answers: the request was read and refused. 408, 409, 423, 425 and all 5xx are missing on purpose:
 # nobody promised for this API that they mean "not done". RFC 8470 does so for 425, but only as an answer to
@@ -18,7 +18,7 @@ _UNUSABLE_URL = "the endpoint is not a usable URL"
 _UNTRUSTED = "the TLS certificate of the endpoint cannot be trusted"
 _WRONG_PIN = "the TLS certificate of the endpoint is not the pinned one"
 
-# Words only, most derived class first: no verdict depends on this table.
+# Words only, most derived class first: no outcome depends on this table.
 _WORDS: tuple[tuple[type[BaseException], str], ...] = (
     (asyncio.CancelledError, "stopped by hand before an answer came"),
     (aiohttp.ClientConnectorDNSError, "the host name of the endpoint cannot be resolved"),
@@ -46,8 +46,8 @@ _STOPS: tuple[tuple[type[BaseException], str], ...] = (
 )
 
 
-def judge_status(status: int) -> tuple[Verdict, str | None]:
-    """Return the verdict on an answered request, and why the run must stop, or None.
+def classify_status(status: int) -> tuple[Outcome, str | None]:
+    """Return the outcome of an answered request, and why the run must stop, or None.
 
     What is not known to be definite is in doubt: a gateway may say 5xx after the work was done, and a 303
     often follows a POST that succeeded. After a refusal of the account (401, 402, 403) the row is untouched.
@@ -56,22 +56,22 @@ def judge_status(status: int) -> tuple[Verdict, str | None]:
         status: number of the status line.
     """
     if 200 <= status <= 299:
-        return Verdict.ACCEPTED, None
+        return Outcome.ACCEPTED, None
     if status == 429:
-        return Verdict.THROTTLED, None
+        return Outcome.THROTTLED, None
     if status in _ACCOUNT_REFUSALS:
-        return Verdict.REJECTED, (
+        return Outcome.REJECTED, (
             f"AI Studio refuses the key or the account (HTTP {status}): check the API key, that it belongs"
             " to [agent] region and id, and the balance"
         )
     if status in _REFUSALS:
-        return Verdict.REJECTED, None
+        return Outcome.REJECTED, None
     if 300 <= status <= 399:
-        return Verdict.IN_DOUBT, (
+        return Outcome.IN_DOUBT, (
             f"the endpoint points elsewhere (HTTP {status}) and redirects are never followed:"
             " check [agent] region and endpoint"
         )
-    return Verdict.IN_DOUBT, None
+    return Outcome.IN_DOUBT, None
 
 
 def describe_failure(error: BaseException | None) -> tuple[str, str | None]:

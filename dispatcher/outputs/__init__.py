@@ -1,0 +1,1 @@
+"""What became of every row, written for people: tables in the sheet's own columns."""
