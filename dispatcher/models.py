@@ -162,7 +162,7 @@ class Agent:
     """
 
     id: str
-    region: Literal["eu", "us"]
+    region: str
     limit: int
     warm_up_s: float
     endpoint: str
@@ -223,7 +223,7 @@ class Button:
     ``index`` counts the template's buttons from 0.
     """
 
-    kind: Literal["url", "quick_reply"]
+    kind: str
     index: int
     text: Text
 
@@ -262,10 +262,10 @@ class Campaign:
     path: Path
     recipients_path: Path
     status_url: str
+    channel: str
     agent: Agent
     recipient: RecipientRules
     sheet: SheetRules = SheetRules()
-    channel: Literal["whatsapp", "sms"] = "whatsapp"
     template: MessageTemplate | None = None
     session_parameters: tuple[tuple[str, Text], ...] = ()
 

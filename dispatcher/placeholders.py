@@ -89,6 +89,15 @@ class Text:
         return "".join(part if isinstance(part, str) else part.fill(values[part.key], locale) for part in parts)
 
 
+def close_gaps(text: str) -> str:
+    """Return a filled text without the spaces that blank values leave behind: at both ends, and of several in a row."""
+    text = text.strip(" ")
+    return _SPACES.sub(" ", text) if "  " in text else text
+
+
+_SPACES = re.compile("  +")
+
+
 def parse_text(source: str) -> Text:
     """Split ``source`` into literal text and placeholders.
 

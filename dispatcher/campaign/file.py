@@ -1,6 +1,7 @@
 """Reading one campaign file: TOML, checks, and the ``Campaign`` the other rooms know."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +10,21 @@ from pydantic import ValidationError
 from dispatcher.campaign.api_key import find_secrets, is_secret_name, peek_api_key
 from dispatcher.campaign.contradictions import find_contradictions
 from dispatcher.campaign.problems import describe
-from dispatcher.campaign.sections import AgentSection, CampaignFile, RecipientSection, TemplateSection
+from dispatcher.campaign.sections import AgentSection, CampaignFile, Reading, RecipientSection, TemplateSection
 from dispatcher.campaign.toml_text import parse_toml, read_text
+from dispatcher.channel import Channel
 from dispatcher.errors import CampaignError
 from dispatcher.models import Agent, Button, Campaign, Media, MessageTemplate, RecipientRules, SheetRules
 from dispatcher.placeholders import Text, fold, parse_text
 from dispatcher.text import parse_duration_s
 
-_ENDPOINT = "https://studio-api-{region}.ai.vonage.com/messaging/conversation"
-"""The vendor's page, "Endpoint (mandatory)"."""
 
-
-def load_campaign(path: Path) -> Campaign:
+def load_campaign(path: Path, channels: Mapping[str, Channel]) -> Campaign:
     """Read and check a campaign file.
+
+    Args:
+        path: the file.
+        channels: those a campaign may name, by their names; the first one is for a campaign that names none.
 
     Raises:
         CampaignError: the file cannot be read or holds mistakes; all of them are listed, each with its
@@ -34,34 +37,43 @@ def load_campaign(path: Path) -> Campaign:
             str(path), ["holds the API key; remove it, and replace the key if others have seen this file"]
         )
     content = parse_toml(path, text)
-    file, problems = _check(content)
+    channel = _find_channel(content, channels)
+    file, problems = _check(content, Reading(channel, channels))
     if file is None or problems:
         raise CampaignError(str(path), problems)
-    return _build(path.absolute(), file)
+    return _build(path.absolute(), file, channel)
 
 
-def _check(content: dict[str, Any]) -> tuple[CampaignFile | None, list[str]]:
+def _find_channel(content: dict[str, Any], channels: Mapping[str, Channel]) -> Channel:
+    """Return the channel a file names, or the first one if it names none that there is."""
+    name = content.get("channel")
+    known = channels.get(name) if isinstance(name, str) else None
+    return known or next(iter(channels.values()))
+
+
+def _check(content: dict[str, Any], reading: Reading) -> tuple[CampaignFile | None, list[str]]:
     """Return the checked file, and everything that is wrong with it."""
+    channel = reading.channel
     problems = list(find_secrets(content))
-    if content.get("channel") == "sms":
+    if not channel.has_template:
         content = {name: value for name, value in content.items() if name != "template"}
-    contradictions = list(find_contradictions(content))
+    contradictions = list(find_contradictions(content, reading.channels, channel))
     try:
-        return CampaignFile.model_validate(content), problems + contradictions
+        return CampaignFile.model_validate(content, context=reading), problems + contradictions
     except ValidationError as error:
-        problems += [describe(finding) for finding in error.errors() if not is_secret_name(finding["loc"])]
+        problems += [describe(finding, channel) for finding in error.errors() if not is_secret_name(finding["loc"])]
         return None, problems + contradictions
 
 
-def _build(path: Path, file: CampaignFile) -> Campaign:
+def _build(path: Path, file: CampaignFile, channel: Channel) -> Campaign:
     folder = path.parent
     return Campaign(
         name=file.name,
         path=path,
         recipients_path=folder / file.recipients,
         status_url=file.status_url,
-        channel=file.channel,
-        agent=_build_agent(file.agent),
+        channel=channel.name,
+        agent=_build_agent(file.agent, channel),
         sheet=SheetRules(**file.sheet.model_dump()),
         recipient=_build_recipient(folder, file.recipient),
         template=_build_template(file.template) if file.template else None,
@@ -69,13 +81,14 @@ def _build(path: Path, file: CampaignFile) -> Campaign:
     )
 
 
-def _build_agent(section: AgentSection) -> Agent:
+def _build_agent(section: AgentSection, channel: Channel) -> Agent:
+    limits = channel.limits
     return Agent(
-        id=section.id.lower(),
+        id=channel.read_agent_id(section.id),
         region=section.region,
-        limit=section.sessions_per_second,
-        warm_up_s=parse_duration_s(section.warm_up),
-        endpoint=section.endpoint or _ENDPOINT.format(region=section.region),
+        limit=section.sessions_per_second or limits.first,
+        warm_up_s=limits.warm_up_s if section.warm_up is None else parse_duration_s(section.warm_up),
+        endpoint=section.endpoint or channel.find_endpoint(section.region),
         limit_scope=section.limit_scope,
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from dispatcher.campaign.sections import SECTIONS, CampaignFile, describe_kind
+from dispatcher.channel import Channel
 
 _WANTED = {
     "string_type": "a text in quotes",
@@ -31,14 +32,14 @@ _ALSO_CALLED = {
 """What people call a key; the key's name is not near enough to be found by its letters."""
 
 
-def describe(finding: Any) -> str:
+def describe(finding: Any, channel: Channel) -> str:
     """Turn one pydantic finding into: key, what is wrong, what to write."""
     names_key = finding["loc"][-1] == "[key]"
     location = tuple(part for part in finding["loc"] if part not in ("[key]", "[list]", "[table]"))
     key = name_place(location)
     if finding["type"] == "extra_forbidden":
         return f"{key}: unknown key{_suggest(location)}"
-    advice = _advice(location)
+    advice = _advice(location, channel)
     if finding["type"] == "missing":
         return f"{key}: missing; write {advice}"
     wrong = _say_what_is_wrong(finding)
@@ -78,11 +79,8 @@ def _say_what_is_wrong(finding: Any) -> str:
     if kind in _WANTED:
         return f"is {describe_kind(value)}, not {_WANTED[kind]}"
     if kind == "literal_error":
-        wanted = "a text in quotes" if context["expected"].startswith("'") else "a whole number"
-        is_kind = isinstance(value, str) == context["expected"].startswith("'")
-        return "is none of the choices" if is_kind else f"is {describe_kind(value)}, not {wanted}"
-    if kind == "too_long":
-        return f"holds {len(value)} texts, and {context['max_length']} is the most"
+        is_text = isinstance(value, str)
+        return "is none of the choices" if is_text else f"is {describe_kind(value)}, not a text in quotes"
     if kind == "string_too_long":
         return f"is {len(value)} characters long, and {context['max_length']} is the most"
     return _PLAIN.get(kind, "cannot be used").format(**context)
@@ -91,7 +89,6 @@ def _say_what_is_wrong(finding: Any) -> str:
 _PLAIN = {
     "string_too_short": "is empty",
     "greater_than_equal": "is less than {ge}",
-    "less_than_equal": "is more than {le}",
 }
 
 
@@ -103,10 +100,12 @@ def _section_at(location: tuple[int | str, ...]) -> type[BaseModel]:
     return section
 
 
-def _advice(location: tuple[int | str, ...]) -> str:
+def _advice(location: tuple[int | str, ...], channel: Channel) -> str:
     """Return what the nearest key on the way to ``location`` wants to be written."""
     names = tuple(part for part in location if isinstance(part, str))
     for end in range(len(names), 0, -1):
+        if setting := channel.settings.get(".".join(names[:end])):
+            return setting.advice
         field = _section_at(names[:end]).model_fields.get(names[end - 1])
         if field and field.description:
             return field.description

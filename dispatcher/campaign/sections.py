@@ -1,38 +1,87 @@
-"""The tables and keys of a campaign file, as pydantic checks them.
+"""The tables and keys of a campaign file, as pydantic checks them; what is a vendor's, its channel says.
 
 Each description completes the sentence "write ..." in an error message. What a check objects to goes on
-where the value ends; with a semicolon in it, it says itself what to write.
+where the value ends; with a semicolon in it, it says itself what to write. Both come from the campaign's channel
+where ``CHANNEL_KEYS`` lists a key.
 """
 
 import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+)
 
 from dispatcher.campaign.texts import (
     check_encoding,
     check_identity,
-    check_link,
     check_number_column,
+    check_placeholders,
     check_skip_columns,
     check_text,
 )
-from dispatcher.campaign.urls import find_status_url_trouble, is_loopback_url
-from dispatcher.placeholders import parse_text
-from dispatcher.studio.template_rules import BODY_MAX_CHARACTERS, HEADER_MAX_CHARACTERS, LOCALE_PATTERN
+from dispatcher.channel import Channel, Setting
 from dispatcher.text import parse_duration_s
+from dispatcher.urls import is_loopback_url
+
+CHANNEL_KEYS: list[str] = []
+"""The keys of which the channel says what they may be."""
 
 WARM_UP_MAX_S = 24 * 3600
-"""The vendor speaks of about five minutes; a hold of days would be a slip of the pen."""
+"""Vendors speak of minutes; a hold of days would be a slip of the pen."""
 
 
-def _pattern(pattern: str, meaning: str) -> AfterValidator:
-    def check(value: str) -> str:
-        if not re.fullmatch(pattern, value):
-            raise ValueError(f"is no {meaning}")
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a file is read with: the channel it names, and all there are."""
+
+    channel: Channel
+    channels: Mapping[str, Channel]
+
+
+def _reading(info: ValidationInfo) -> Reading:
+    assert isinstance(info.context, Reading), "a campaign file is read with its channel"  # noqa: S101
+    return info.context
+
+
+def _by_channel(key: str) -> AfterValidator:
+    """Return a check that asks the channel about the value of a key."""
+    return _ask(key, lambda setting: setting.find_trouble)
+
+
+def _name_by_channel(key: str) -> AfterValidator:
+    """Return a check that asks the channel about a name in the table of a key."""
+    return _ask(key, lambda setting: setting.find_name_trouble)
+
+
+def _ask(key: str, rule_of: Callable[[Setting], Callable[[Any], str]]) -> AfterValidator:
+    if key not in CHANNEL_KEYS:
+        CHANNEL_KEYS.append(key)
+
+    def check(value: Any, info: ValidationInfo) -> Any:
+        if trouble := rule_of(_reading(info).channel.settings[key])(value):
+            raise ValueError(trouble)
         return value
 
     return AfterValidator(check)
+
+
+def _check_channel(name: Any, info: ValidationInfo) -> Any:
+    channels = _reading(info).channels
+    wrong = "is none of the choices" if isinstance(name, str) else f"is {describe_kind(name)}, not a text in quotes"
+    if not isinstance(name, str) or name not in channels:
+        choices = " or ".join(f'"{known}"' for known in channels)
+        raise ValueError(f"{wrong}; write {choices}")
+    return name
 
 
 def _check_country(code: str) -> str:
@@ -53,21 +102,9 @@ def _check_duration(text: str) -> str:
     return text
 
 
-def _check_locale(source: str) -> str:
-    if not parse_text(source).placeholders and not LOCALE_PATTERN.fullmatch(source):
-        raise ValueError("is no locale")
-    return source
-
-
 def _check_endpoint(url: str) -> str:
     if not is_loopback_url(url):
         raise ValueError("is not on this machine, and the region decides where to send")
-    return url
-
-
-def _check_status_url(url: str) -> str:
-    if trouble := find_status_url_trouble(url):
-        raise ValueError(trouble)
     return url
 
 
@@ -101,14 +138,8 @@ _KINDS = {
 }
 
 _Line = Annotated[str, AfterValidator(_check_line)]
-_SourceText = Annotated[str, AfterValidator(check_text())]
-_Parameter = Annotated[str, AfterValidator(check_text(BODY_MAX_CHARACTERS))]
-_HeaderParameter = Annotated[str, AfterValidator(check_text(HEADER_MAX_CHARACTERS))]
-_Link = Annotated[str, AfterValidator(check_link)]
 _Country = Annotated[str, AfterValidator(_check_country)]
-_AS_IN_TEMPLATE = "name of a placeholder; write it as in the template, in small letters, digits and _"
-_PlaceholderName = Annotated[str, _pattern("[a-z_][a-z0-9_]*", _AS_IN_TEMPLATE)]
-_ParameterName = Annotated[str, _pattern("[A-Z0-9_]+", "parameter name")]
+_SourceText = Annotated[str, AfterValidator(check_text)]
 _ListOrTable = Discriminator(lambda value: "[table]" if isinstance(value, dict) else "[list]")
 
 
@@ -121,15 +152,13 @@ class _Section(BaseModel):
 class AgentSection(_Section):
     """``[agent]``: who sends, and how fast it may."""
 
-    id: Annotated[str, _pattern("[0-9a-fA-F]{24}", "agent id")] = Field(
-        description='the 24 hex digits AI Studio shows for the agent, such as id = "66c0ec5d5cd447cc0bafda3b"'
-    )
-    region: Literal["eu", "us"] = Field(description='region = "eu" or region = "us", as chosen for the agent')
-    sessions_per_second: Annotated[Literal[1, 3, 5], BeforeValidator(_check_whole_number)] = Field(
-        default=1, description="the limit the vendor approved: 1, 3 or 5 (a whole number without quotes)"
-    )
-    warm_up: Annotated[str, AfterValidator(_check_duration)] = Field(
-        default="5m", description='a duration such as "5m", or "0s" to turn it off'
+    id: Annotated[str, _by_channel("agent.id")]
+    region: Annotated[str, _by_channel("agent.region")]
+    sessions_per_second: (
+        Annotated[int, BeforeValidator(_check_whole_number), _by_channel("agent.sessions_per_second")] | None
+    ) = None
+    warm_up: Annotated[str, AfterValidator(_check_duration)] | None = Field(
+        default=None, description='a duration such as "5m", or "0s" to turn it off'
     )
     endpoint: Annotated[str, AfterValidator(_check_endpoint)] | None = Field(
         default=None, description="nothing (leave it out), or a URL on 127.0.0.1"
@@ -181,48 +210,36 @@ class RecipientSection(_Section):
 class ButtonSection(_Section):
     """``[[template.buttons]]``: what a button of the template gets."""
 
-    type: Literal["url", "quick_reply"] = Field(description='type = "url" or type = "quick_reply"')
-    index: Annotated[int, BeforeValidator(_check_whole_number)] = Field(
-        ge=0, le=9, description="the button's place in the template: index = 0 for the first, at most 9"
-    )
-    text: _Parameter | None = Field(
-        default=None, description='what the button\'s link ends with, such as text = "{booking}"'
-    )
-    payload: _Parameter | None = Field(
-        default=None, description='what the agent gets when it is tapped, such as payload = "confirm {booking}"'
-    )
+    type: Annotated[str, _by_channel("template.buttons.type")]
+    index: Annotated[int, BeforeValidator(_check_whole_number), _by_channel("template.buttons.index")]
+    text: Annotated[_SourceText, _by_channel("template.buttons.text")] | None = None
+    payload: Annotated[_SourceText, _by_channel("template.buttons.payload")] | None = None
+
+
+_HeaderText = Annotated[_SourceText, _by_channel("template.header")]
+_HeaderName = Annotated[str, _name_by_channel("template.header")]
+_BodyText = Annotated[_SourceText, _by_channel("template.body")]
+_BodyName = Annotated[str, _name_by_channel("template.body")]
 
 
 class TemplateSection(_Section):
-    """``[template]``: the approved WhatsApp template and what fills it."""
+    """``[template]``: the approved template and what fills it."""
 
-    namespace: Annotated[str, _pattern(r"\S+", "namespace")] = Field(
-        description="the namespace shown in the WhatsApp Business Account"
-    )
-    name: Annotated[str, _pattern("[a-z0-9_]+", "template name")] = Field(
-        description="the approved template's name: lower-case letters, digits and underscores"
-    )
-    locale: Annotated[str, AfterValidator(_check_locale)] = Field(
-        description='a code such as "en" or "en_US", or a column such as "{language}"'
-    )
+    namespace: Annotated[str, _by_channel("template.namespace")]
+    name: Annotated[str, _by_channel("template.name")]
+    locale: Annotated[str, AfterValidator(check_placeholders), _by_channel("template.locale")]
     header: Annotated[
-        Annotated[list[_HeaderParameter], Field(max_length=1), Tag("[list]")]
-        | Annotated[dict[_PlaceholderName, _HeaderParameter], Field(max_length=1), Tag("[table]")],
+        Annotated[list[_HeaderText], Tag("[list]")] | Annotated[dict[_HeaderName, _HeaderText], Tag("[table]")],
         _ListOrTable,
-    ] = Field(default_factory=list, description='at most one text, as in header = ["{clinic}"]')
-    header_image: _Link | None = Field(default=None, description="the https link of a picture anybody can open")
-    header_video: _Link | None = Field(default=None, description="the https link of a film anybody can open")
-    header_document: _Link | None = Field(default=None, description="the https link of a document anybody can open")
-    header_document_filename: _Parameter | None = Field(
-        default=None, description='the name the document has on the phone, such as "Invoice {number}.pdf"'
-    )
+    ] = Field(default_factory=list)
+    header_image: Annotated[_SourceText, _by_channel("template.header_image")] | None = None
+    header_video: Annotated[_SourceText, _by_channel("template.header_video")] | None = None
+    header_document: Annotated[_SourceText, _by_channel("template.header_document")] | None = None
+    header_document_filename: Annotated[_SourceText, _by_channel("template.header_document_filename")] | None = None
     body: Annotated[
-        Annotated[list[_Parameter], Tag("[list]")] | Annotated[dict[_PlaceholderName, _Parameter], Tag("[table]")],
+        Annotated[list[_BodyText], Tag("[list]")] | Annotated[dict[_BodyName, _BodyText], Tag("[table]")],
         _ListOrTable,
-    ] = Field(
-        default_factory=list,
-        description='a list, as in ["{first name}"], or, for named placeholders, { first_name = "{first name}" }',
-    )
+    ] = Field(default_factory=list)
     buttons: list[ButtonSection] = Field(
         default_factory=list, description="a [[template.buttons]] table for each button with a value"
     )
@@ -235,17 +252,14 @@ class CampaignFile(_Section):
         description='the campaign\'s name, such as "reminders"'
     )
     recipients: _Line = Field(description="the path of the spreadsheet, relative to this file")
-    status_url: Annotated[str, AfterValidator(_check_status_url)] = Field(
-        description="an https URL of your own with a public host name"
-    )
-    channel: Literal["whatsapp", "sms"] = Field(default="whatsapp", description='"whatsapp" or "sms"')
+    status_url: Annotated[str, _by_channel("status_url")]
+    channel: Annotated[str, BeforeValidator(_check_channel)] | None = None
     agent: AgentSection = Field(description="an [agent] table with id and region")
     sheet: SheetSection = Field(default_factory=SheetSection, description="a [sheet] table")
     recipient: RecipientSection = Field(description='a [recipient] table with to = "{phone}"')
     template: TemplateSection | None = Field(default=None, description="a [template] table")
-    session_parameters: dict[_ParameterName, _SourceText] = Field(
-        default_factory=dict,
-        description='names of capitals, digits and _ with texts, such as PATIENT_ID = "{patient_id}"',
+    session_parameters: dict[Annotated[str, _name_by_channel("session_parameters")], _SourceText] = Field(
+        default_factory=dict
     )
 
 

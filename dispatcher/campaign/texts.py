@@ -1,35 +1,21 @@
 """Checks of the texts in a campaign file; each raises what is wrong, to go on where the value ends."""
 
 import re
-from collections.abc import Callable
 
 from dispatcher.placeholders import fold, parse_text
-from dispatcher.studio.template_rules import BODY_MAX_CHARACTERS, find_link_trouble, find_parameter_trouble
 
 
-def check_text(max_characters: int | None = None) -> Callable[[str], str]:
-    """Return a check of a text; with ``max_characters``, of one that fills a template's placeholder.
-
-    What the text holds beside its columns is the same for every row, so it must not break a rule.
-    """
-
-    def check(source: str) -> str:
-        text = parse_text(source)
-        constant = "".join(part if isinstance(part, str) else "x" for part in text.parts)
-        if re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", constant):
-            raise ValueError("holds a control character; remove it")
-        if max_characters is not None and (trouble := find_parameter_trouble(constant, max_characters)):
-            raise ValueError(trouble)
-        return source
-
-    return check
+def check_placeholders(source: str) -> str:
+    """Refuse braces that name no column."""
+    parse_text(source)
+    return source
 
 
-def check_link(source: str) -> str:
-    """Refuse a link that no row could make right; with a column in it, it is checked for each row."""
-    check_text(BODY_MAX_CHARACTERS)(source)
-    if not parse_text(source).placeholders and (trouble := find_link_trouble(source)):
-        raise ValueError(trouble)
+def check_text(source: str) -> str:
+    """Refuse a text that goes into a message and holds what nobody sees."""
+    constant = "".join(part for part in parse_text(source).parts if isinstance(part, str))
+    if re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", constant):
+        raise ValueError("holds a control character; remove it")
     return source
 
 

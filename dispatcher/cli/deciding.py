@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from dispatcher import ledger
-from dispatcher.campaign import load_campaign
 from dispatcher.cli import words
+from dispatcher.cli.campaigns import open_campaign
 from dispatcher.cli.options import (
     Duration,
     campaign_argument,
@@ -43,7 +43,7 @@ def resolve(
     sandbox: bool,
 ) -> int:
     """List the rows in doubt; with --as, decide what became of them."""
-    campaign = load_campaign(campaign_path)
+    campaign = open_campaign(campaign_path)
     path = settings.ledger_path([campaign], sandbox=sandbox)
     with ledger.open_reader(path) as connection:
         doubts = ledger.list_in_doubt(connection, campaign.name, row_numbers)
@@ -138,7 +138,7 @@ def _agent_as_json(agent: ledger.AgentRecord) -> dict[str, Any]:
 @click.pass_obj
 def purge(settings: Settings, campaign_path: Path, older_than: float, sandbox: bool) -> int:
     """Remove numbers and values of finished rows; they are still never sent again."""
-    campaign = load_campaign(campaign_path)
+    campaign = open_campaign(campaign_path)
     path = settings.ledger_path([campaign], sandbox=sandbox)
     with ledger.RunLock(path) as lock:
         lock.acquire()

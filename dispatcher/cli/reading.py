@@ -6,8 +6,8 @@ from typing import Any
 import click
 
 from dispatcher import ledger
-from dispatcher.campaign import load_campaign
 from dispatcher.cli import words
+from dispatcher.cli.campaigns import open_campaign
 from dispatcher.cli.options import (
     FILE,
     JsonList,
@@ -38,7 +38,7 @@ def check(
     """Read everything, send nothing: what would happen to every row."""
     from dispatcher.pipeline import check_sheet
 
-    campaign = load_campaign(campaign_path)
+    campaign = open_campaign(campaign_path)
     ledger_path = settings.ledger_path([campaign], sandbox=sandbox)
     path = file or campaign.recipients_path
     found = {kind: JsonList() for kind in ("refused", "skipped", "warnings")}
@@ -91,9 +91,9 @@ def _cell(problem: Refusal | Notice | Problem) -> dict[str, str]:
 def preview(settings: Settings, campaign_path: Path, file: Path | None, row_number: int | None) -> int:
     """Print the exact requests, one JSON body a line, byte for byte what `send` posts."""
     from dispatcher.pipeline import preview_requests
-    from dispatcher.studio.message import encode_request
+    from dispatcher.pipeline.channels import channel_of
 
-    campaign = load_campaign(campaign_path)
+    campaign = open_campaign(campaign_path)
     requests, refusals = JsonList(), 0
     path = file or campaign.recipients_path
     for row, body in preview_requests(campaign, path, today=local_date(), row_number=row_number):
@@ -104,7 +104,7 @@ def preview(settings: Settings, campaign_path: Path, file: Path | None, row_numb
         elif settings.json:
             requests.append({"row": row.row_number, "key": row.key, "body": body})
         else:
-            click.echo(encode_request(body))
+            click.echo(channel_of(campaign).encode(body))
     if settings.json:
         print_json(requests=requests)
     return ExitCode.ROWS_NEED_ATTENTION if refusals and row_number is not None else ExitCode.OK
@@ -117,7 +117,7 @@ def preview(settings: Settings, campaign_path: Path, file: Path | None, row_numb
 @click.pass_obj
 def status(settings: Settings, campaign_path: Path | None, sandbox: bool) -> int:
     """Show counts by state, the last run and the next step."""
-    campaign = load_campaign(campaign_path) if campaign_path else None
+    campaign = open_campaign(campaign_path) if campaign_path else None
     path = settings.ledger_path([campaign], sandbox=sandbox) if campaign else settings.find_ledger(sandbox=sandbox)
     with ledger.open_reader(path) as connection:
         records = ledger.list_campaigns(connection)
@@ -164,7 +164,7 @@ def status(settings: Settings, campaign_path: Path | None, sandbox: bool) -> int
 @click.pass_obj
 def show(settings: Settings, campaign_path: Path, row_or_number: str, sandbox: bool) -> int:
     """Show everything that happened to one person, named by row or by number."""
-    campaign = load_campaign(campaign_path)
+    campaign = open_campaign(campaign_path)
     digits = "".join(character for character in row_or_number if character.isdigit())
     if not digits:
         raise UsageError(f"{row_or_number!r} is neither a row number nor a phone number")
@@ -218,7 +218,7 @@ def export(settings: Settings, campaign_path: Path, out: Path, states: tuple[str
     """Write the sheet's columns with what became of every row."""
     from dispatcher.pipeline import export_outcomes
 
-    campaign = load_campaign(campaign_path)
+    campaign = open_campaign(campaign_path)
     path = settings.ledger_path([campaign], sandbox=sandbox)
     count = export_outcomes(campaign, path, out, states=tuple(State(state) for state in states))
     if settings.json:

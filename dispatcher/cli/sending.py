@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from dispatcher.campaign import load_campaign, read_api_key
+from dispatcher.campaign import read_api_key
 from dispatcher.cli import words
 from dispatcher.cli.asking import ask, stop_signals_handled
+from dispatcher.cli.campaigns import open_campaign
 from dispatcher.cli.options import FILE, Duration, campaign_argument, is_terminal, local_date, print_json, print_lines
 from dispatcher.cli.settings import Settings, shared_options
 from dispatcher.cli.streams import unread_tolerated
@@ -53,7 +54,7 @@ def _send_options(function: _F) -> _F:
 @click.pass_obj
 def send(settings: Settings, /, campaign_paths: tuple[Path, ...], dry_run: bool, yes: bool, **options: Any) -> int:
     """Send everything that is due, once."""
-    campaigns = tuple(load_campaign(path) for path in campaign_paths)
+    campaigns = tuple(open_campaign(path) for path in campaign_paths)
     if dry_run:
         return _dry_run(settings, campaigns, options)
     return _run_order(settings, _order(settings, campaigns, options), yes=yes)
@@ -68,7 +69,7 @@ def send(settings: Settings, /, campaign_paths: tuple[Path, ...], dry_run: bool,
 def retry(settings: Settings, /, campaign_path: Path, only: str, yes: bool, **options: Any) -> int:
     """Put failed rows back and send what is due."""
     outcomes = _parse_outcomes(only)
-    order = _order(settings, (load_campaign(campaign_path),), options, command="retry", retry_outcomes=outcomes)
+    order = _order(settings, (open_campaign(campaign_path),), options, command="retry", retry_outcomes=outcomes)
     return _run_order(settings, order, yes=yes)
 
 

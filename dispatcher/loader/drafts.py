@@ -12,8 +12,7 @@ from dispatcher.loader.hollow import ERRORS, is_invisible
 from dispatcher.loader.phone_numbers import TWO_NUMBERS, Number, holds_two_numbers, read_number
 from dispatcher.loader.rows import Note, Row
 from dispatcher.models import Campaign, Notice
-from dispatcher.placeholders import Placeholder, Text
-from dispatcher.studio.template_rules import tidy_parameter
+from dispatcher.placeholders import Placeholder, Text, close_gaps
 from dispatcher.text import mask_digits, mask_phone_numbers
 
 
@@ -210,7 +209,7 @@ class Drafter:
 
     def render(self, draft: Draft, text: Text) -> str:
         """Return a text of the message as people may see it, in English; phone numbers masked."""
-        sent = tidy_parameter(self._fill(text, {**draft.values, "to": draft.to, "today": self._today}))
+        sent = close_gaps(self._fill(text, {**draft.values, "to": draft.to, "today": self._today}))
         numbers = {"to", *self.to_columns}
         is_free_of_numbers = numbers.isdisjoint(part.key for part in text.placeholders)
         return mask_phone_numbers(sent) if is_free_of_numbers else mask_digits(sent)

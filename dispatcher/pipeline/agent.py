@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from dispatcher import ledger
+from dispatcher.channel import Sender
 from dispatcher.errors import LedgerError
 from dispatcher.limiter import Learnt, Limiter
 from dispatcher.pipeline.commits import written
@@ -14,7 +15,6 @@ from dispatcher.pipeline.control import Halt, StopSwitch
 from dispatcher.pipeline.dispatch import AgentDispatch
 from dispatcher.pipeline.events import Event, WarmUp
 from dispatcher.pipeline.queue import CampaignQueue, seconds_until
-from dispatcher.studio.client import Studio
 
 _KEEP_EVERY_S = 60.0
 _FLOOR = "not_before"  # kept with what was learnt
@@ -52,11 +52,13 @@ class AgentRun:
         self._stop = stop
         self._on_event = on_event
 
-    async def complete(self, studio: Studio, *, in_air_max: int, warm_at_s: float, idle_s: float | None) -> None:
+    async def complete(
+        self, senders: Mapping[str, Sender], *, in_air_max: int, warm_at_s: float, idle_s: float | None
+    ) -> None:
         """Hold, then dispatch what is due and keep what was learnt.
 
         Args:
-            studio: sends the requests.
+            senders: what sends the requests, by channel.
             in_air_max: so many of them at a time.
             warm_at_s: the loop's time until which nothing is sent.
             idle_s: seconds since an earlier run last sent, None if none ever did.
@@ -67,7 +69,7 @@ class AgentRun:
         await self._hold(warm_at_s)
         limiter = await self._make_limiter(idle_s)
         dispatch = AgentDispatch(
-            self.queues, limiter, studio, halt=self._halt, in_air_max=in_air_max, on_event=self._on_event
+            self.queues, limiter, senders, halt=self._halt, in_air_max=in_air_max, on_event=self._on_event
         )
         aside = [
             asyncio.create_task(self._abort_when_asked(dispatch)),

@@ -2,19 +2,19 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from dispatcher import ledger
+from dispatcher.channel import Sender
 from dispatcher.errors import ExitCode, LedgerError
 from dispatcher.limiter import Limiter, Signal, Slot
-from dispatcher.models import Agent, AttemptResult, Outcome, Refusal, state_after
+from dispatcher.models import Agent, AttemptResult, Campaign, Outcome, Refusal, state_after
+from dispatcher.pipeline.channels import channel_of
 from dispatcher.pipeline.commits import written
 from dispatcher.pipeline.control import Halt, Streak
 from dispatcher.pipeline.events import Event, RowDone, Warned
 from dispatcher.pipeline.queue import CampaignQueue
-from dispatcher.studio.client import Studio
-from dispatcher.studio.message import encode_request, render_request
 from dispatcher.text import mask_digits
 
 _CALLS_TO_TRUST = 30
@@ -34,7 +34,7 @@ class AgentDispatch:
         self,
         queues: Sequence[CampaignQueue],
         limiter: Limiter,
-        studio: Studio,
+        senders: Mapping[str, Sender],
         *,
         halt: Halt,
         in_air_max: int = IN_AIR_MAX,
@@ -42,7 +42,7 @@ class AgentDispatch:
     ) -> None:
         self._turns = deque(queues)
         self._limiter = limiter
-        self._studio = studio
+        self._senders = senders
         self._halt = halt
         self._on_event = on_event
         self._streak = Streak()
@@ -116,7 +116,8 @@ class AgentDispatch:
 
     async def _deliver(self, queue: CampaignQueue, row: ledger.DueRow, slot: Slot) -> None:
         """Deliver one recipient: intent on disk, one request, outcome on disk."""
-        rendered = render_request(queue.campaign, row.recipient, today=queue.today)
+        channel = channel_of(queue.campaign)
+        rendered = channel.render(queue.campaign, row.recipient, queue.today)
         try:
             if queue.halt.code is not None:
                 self._limiter.release(slot, Signal.UNUSED)
@@ -124,7 +125,7 @@ class AgentDispatch:
                 self._limiter.release(slot, Signal.UNUSED)
                 await written(queue.writer.call(ledger.refuse_row, row.id, rendered))
             else:
-                await self._attempt(queue, row, slot, encode_request(rendered))
+                await self._attempt(queue, row, slot, channel.encode(rendered))
         except LedgerError as error:
             self._halt.pull_everything(ExitCode.LEDGER, str(error))
 
@@ -137,7 +138,7 @@ class AgentDispatch:
         if not await self._limiter.start(slot) or self._is_aborted:
             await self._hold_back(queue, row, slot, attempt_id)
             return
-        result = await self._send(queue.campaign.agent.endpoint, body)
+        result = await self._send(queue.campaign, body)
         self._limiter.release(slot, _signal(result), retry_after_s=result.retry_after_s)
         not_before = None
         if result.outcome in (Outcome.THROTTLED, Outcome.UNSENT):
@@ -166,13 +167,13 @@ class AgentDispatch:
             self._note = None
             self._on_event(Warned(f"agent {agent.id}: {agent.limit} a second are accepted again", agent.id))
 
-    async def _send(self, endpoint: str, body: bytes) -> AttemptResult:
+    async def _send(self, campaign: Campaign, body: bytes) -> AttemptResult:
         """Send one request; only while it is in the air may its delivery be cancelled, and it ends all the same."""
         delivery = asyncio.current_task()
         assert delivery is not None, "a delivery is a task"  # noqa: S101
         self._requests.add(delivery)
         try:
-            return await self._studio.send(endpoint, body)
+            return await self._senders[campaign.channel].send(campaign.agent.endpoint, body)
         finally:
             self._requests.discard(delivery)
 

@@ -2,16 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 from dispatcher import ledger
+from dispatcher.channel import Sender
 from dispatcher.errors import ExitCode, InterruptedRunError, LedgerError, SheetError
 from dispatcher.limiter import warm_up_left_s
 from dispatcher.models import Agent, Campaign, State
 from dispatcher.pipeline.account import Account
 from dispatcher.pipeline.agent import AgentRun
+from dispatcher.pipeline.channels import channel_of
 from dispatcher.pipeline.commits import written
 from dispatcher.pipeline.connections import share_connections
 from dispatcher.pipeline.control import Halt, StopSwitch
@@ -20,7 +22,6 @@ from dispatcher.pipeline.garbage import rare_collections
 from dispatcher.pipeline.order import SendOrder, limit_scope, refuse_contradictions
 from dispatcher.pipeline.queue import Budget, CampaignQueue
 from dispatcher.pipeline.sheet import load_into_ledger
-from dispatcher.studio.client import Studio
 from dispatcher.text import format_count
 
 
@@ -202,7 +203,7 @@ class _Run:
         share = share_connections(len(scopes))
         async with (
             self._endpoints(campaigns) as targets,
-            Studio(self._order.api_key, connections=max(1, share * len(scopes))) as studio,
+            self._senders(campaigns, max(1, share * len(scopes))) as senders,
         ):
             for campaign in targets:
                 queue = await self._open_queue(campaign, budget)
@@ -212,7 +213,7 @@ class _Run:
             try:
                 with rare_collections():
                     endings = await asyncio.gather(
-                        *(self._dispatch_agent(run, studio, share, idle_s) for run in runs), return_exceptions=True
+                        *(self._dispatch_agent(run, senders, share, idle_s) for run in runs), return_exceptions=True
                     )
             finally:
                 for watcher in watchers:
@@ -234,6 +235,16 @@ class _Run:
                 replace(campaign, agent=replace(campaign.agent, endpoint=sandbox.endpoint)) for campaign in campaigns
             ]
 
+    @asynccontextmanager
+    async def _senders(self, campaigns: Sequence[Campaign], connections: int) -> AsyncIterator[Mapping[str, Sender]]:
+        """Yield what sends requests, by channel."""
+        channels = {campaign.channel: channel_of(campaign) for campaign in campaigns}
+        async with AsyncExitStack() as stack:
+            yield {
+                name: await stack.enter_async_context(channel.connect(self._order.api_key, connections=connections))
+                for name, channel in channels.items()
+            }
+
     async def _open_queue(self, campaign: Campaign, budget: Budget) -> CampaignQueue:
         campaign_id = await self._campaign_id(campaign)
         run_id = await written(self._writer.call(ledger.begin_run, campaign_id, self._order.command))
@@ -242,11 +253,13 @@ class _Run:
     def _agent_run(self, scope: str, queues: list[CampaignQueue]) -> AgentRun:
         return AgentRun(scope, queues, self._writer, halt=self._halt, stop=self._stop, on_event=self._on_event)
 
-    async def _dispatch_agent(self, run: AgentRun, studio: Studio, share: int, idle_s: float | None) -> None:
+    async def _dispatch_agent(
+        self, run: AgentRun, senders: Mapping[str, Sender], share: int, idle_s: float | None
+    ) -> None:
         """See one agent to its end; what nobody foresaw there stops the others, once they have landed."""
         try:
             warm_at_s = self._warm_at_s.get(run.scope, 0.0)
-            await run.complete(studio, in_air_max=share, warm_at_s=warm_at_s, idle_s=idle_s)
+            await run.complete(senders, in_air_max=share, warm_at_s=warm_at_s, idle_s=idle_s)
         except LedgerError as error:
             self._halt.pull(ExitCode.LEDGER, str(error))
             raise

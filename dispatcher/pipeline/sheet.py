@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from dispatcher import __version__, ledger
 from dispatcher.errors import InterruptedRunError, SheetError
 from dispatcher.models import Campaign, Recipient, Refusal, State
+from dispatcher.pipeline.channels import channel_of
 from dispatcher.pipeline.garbage import rare_collections
-from dispatcher.studio.message import render_request
 
 if TYPE_CHECKING:
     from dispatcher.loader import Sheet
@@ -28,9 +28,10 @@ def open_sheet(campaign: Campaign, path: Path, today: date) -> "Sheet":
     """
     from dispatcher.loader import read_recipients  # heavy: only who reads a sheet pays for it
 
+    channel = channel_of(campaign)
+
     def check(recipient: Recipient) -> Refusal | None:
-        rendered = render_request(campaign, recipient, today=today)
-        return rendered if isinstance(rendered, Refusal) else None
+        return channel.find_trouble(campaign, recipient, today)
 
     return read_recipients(campaign, path, today=today, check=check)
 
@@ -54,12 +55,12 @@ def preview_requests(
     Raises:
         SheetError: the file as a whole cannot be trusted, or has no such row.
     """
-    is_found = False
+    channel, is_found = channel_of(campaign), False
     for row in open_sheet(campaign, path, today):
         if row_number is not None and row.row_number != row_number:
             continue
         is_found = True
-        rendered = render_request(campaign, row, today=today) if isinstance(row, Recipient) else None
+        rendered = channel.render(campaign, row, today) if isinstance(row, Recipient) else None
         yield row, rendered if isinstance(rendered, dict) else None
     if row_number is not None and not is_found:
         raise SheetError(f"{path}: there is no row {row_number} with anything in it")

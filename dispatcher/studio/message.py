@@ -7,16 +7,15 @@ from datetime import date
 from typing import Any
 
 from dispatcher.models import Button, Campaign, Media, MessageTemplate, Recipient, Refusal
-from dispatcher.placeholders import Text, UnfitValueError, fold
+from dispatcher.placeholders import Text, UnfitValueError, close_gaps, fold
 from dispatcher.studio.template_rules import (
     BODY_MAX_CHARACTERS,
     HEADER_MAX_CHARACTERS,
     LOCALE_PATTERN,
-    find_link_trouble,
     find_parameter_trouble,
-    tidy_parameter,
 )
 from dispatcher.text import mask_digits, mask_phone_numbers
+from dispatcher.urls import find_link_trouble
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
@@ -48,7 +47,7 @@ class _Filler:
         """Fill a template parameter and hold it against WhatsApp's rules for parameter texts."""
         value = self.fill(text)
         if len(text.parts) > 1:
-            value = tidy_parameter(value)
+            value = close_gaps(value)
         if trouble := find_parameter_trouble(value, max_characters):
             raise _blame(text, value, trouble)
         return value

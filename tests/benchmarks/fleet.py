@@ -23,6 +23,7 @@ from dispatcher.errors import ExitCode
 from dispatcher.ledger import writer as ledger_writer
 from dispatcher.models import Campaign
 from dispatcher.pipeline import Plan, RowDone, SendOrder, StopSwitch, send
+from dispatcher.pipeline.channels import CHANNELS
 from dispatcher.pipeline.events import Event
 from tests.benchmarks.lean_server import UNLIMITED
 from tests.benchmarks.simulate import Tally
@@ -80,7 +81,7 @@ def measure_fleet(agents: int, seconds: int, latency: str) -> None:
             write_campaign(folder, f"fleet-{number}", endpoint=endpoint, rows=LIMIT * seconds)
             for number, endpoint in enumerate(endpoints)
         ]
-        code, watch = run_send([load_campaign(path) for path in paths], folder)
+        code, watch = run_send([load_campaign(path, CHANNELS) for path in paths], folder)
         tallies = fetch_tallies(address)
     print_fleet(list(tallies.values()), watch, seconds, code)
 
@@ -117,7 +118,7 @@ def measure_ceiling(agents: int, rows: int, *, group_commit: bool = True) -> tup
             write_campaign(folder, f"lifted-{number}", endpoint=address + UNLIMITED, rows=rows // agents)
             for number in range(agents)
         ]
-        campaigns = [_lift(load_campaign(path)) for path in paths]
+        campaigns = [_lift(load_campaign(path, CHANNELS)) for path in paths]
         with _each_alone() if not group_commit else nullcontext():
             _, watch = run_send(campaigns, folder)
         arrived_at_s = fetch_tallies(address)[UNLIMITED].accepted_at_s

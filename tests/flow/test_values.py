@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from dispatcher.campaign import load_campaign
 from dispatcher.models import Recipient
 from dispatcher.pipeline import preview_requests
-from dispatcher.studio.message import render_request
+from dispatcher.pipeline.channels import CHANNELS, channel_of
 from tests.support.command_line import Desk
 from tests.support.fast_clock import SPEED
 from tests.support.loopback_server import Loopback
@@ -109,7 +109,7 @@ def test_check_preview_and_the_wire_agree(desk: Desk, name: str, write: Callable
 def test_what_is_previewed_is_what_the_ledger_would_render(desk: Desk, texts: list[str]) -> None:
     """Values go through the sheet once: rendering a read row again gives the same request."""
     write_csv(desk.folder / "people.csv", list(texts))
-    campaign = load_campaign(desk.write_campaign(None))
+    campaign = load_campaign(desk.write_campaign(None), CHANNELS)
     today = date(2026, 12, 1)
     try:
         rows = list(preview_requests(campaign, campaign.recipients_path, today=today))
@@ -120,4 +120,4 @@ def test_what_is_previewed_is_what_the_ledger_would_render(desk: Desk, texts: li
     for row, body in rows:
         if isinstance(row, Recipient) and body is not None:
             again = Recipient(row.row_number, row.to, row.key, json.loads(json.dumps(dict(row.values))))
-            assert render_request(campaign, again, today=today) == body
+            assert channel_of(campaign).render(campaign, again, today) == body

@@ -51,7 +51,7 @@ _HOLD_BACK = """\
             return
 """
 _REQUEST = """\
-        result = await self._send(queue.campaign.agent.endpoint, body)
+        result = await self._send(queue.campaign, body)
 """
 _FLOW = "flow/test_send.py::"
 _WRITER = "unit/test_ledger_writer.py::"

@@ -5,7 +5,6 @@ import asyncio
 from dispatcher.limiter import Limiter
 from dispatcher.pipeline.control import Halt
 from dispatcher.pipeline.dispatch import AgentDispatch
-from dispatcher.studio.client import Studio
 
 
 def test_a_landing_is_not_missed() -> None:
@@ -16,7 +15,7 @@ def test_a_landing_is_not_missed() -> None:
 
     async def run() -> object:
         halt = Halt()
-        dispatch = AgentDispatch([], Limiter(5), Studio("key"), halt=halt, on_event=lambda event: None)
+        dispatch = AgentDispatch([], Limiter(5), {}, halt=halt, on_event=lambda event: None)
         delivery = asyncio.create_task(land())
         dispatch._in_air.add(delivery)
         delivery.add_done_callback(dispatch._in_air.discard)

@@ -48,7 +48,7 @@ crashes: st.SearchStrategy[Twist] = st.one_of(
         st.sampled_from(
             [
                 ("dispatcher.ledger:Writer", "intend"),
-                ("dispatcher.studio:Studio", "send"),
+                ("dispatcher.studio.client:Studio", "send"),
                 ("dispatcher.ledger:Writer", "conclude"),
             ]
         ),

@@ -20,7 +20,7 @@ POINTS = [
     pytest.param(partial(die_before_call, "dispatcher.ledger:Writer", "intend"), "pending", 0, id="before the intent"),
     pytest.param(partial(die_after_statement, "INSERT INTO attempts"), "pending", 0, id="inside the intent's commit"),
     pytest.param(
-        partial(die_before_call, "dispatcher.studio:Studio", "send"),
+        partial(die_before_call, "dispatcher.studio.client:Studio", "send"),
         "sending",
         0,
         id="after the intent, before the first byte",

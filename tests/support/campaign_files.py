@@ -7,6 +7,7 @@ import pytest
 from dispatcher.campaign import load_campaign
 from dispatcher.errors import CampaignError
 from dispatcher.models import Campaign
+from dispatcher.pipeline.channels import CHANNELS
 
 CANARY = "vgai-3f9a-canary"
 CHOICE = "is none of the choices"
@@ -45,7 +46,7 @@ def load(folder: Path, text: str | None = None, **changes: str | None) -> Campai
     """Load a file with ``text``, or the good file with ``changes``."""
     path = folder / "campaign.toml"
     path.write_text(write_toml(**changes) if text is None else text, encoding="utf-8")
-    return load_campaign(path)
+    return load_campaign(path, CHANNELS)
 
 
 def problems_of(folder: Path, text: str | None = None, **changes: str | None) -> list[str]:

@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import datetime, tzinfo
-from functools import partial, wraps
+from functools import wraps
 from pathlib import Path
 from typing import Any, Self
 
@@ -56,7 +56,12 @@ def lift_limit(in_air_max: int) -> None:
 
 def shorten_silence(read_s: float) -> None:
     """Take an API that says nothing for so long as silent, instead of 60 seconds."""
-    replace("dispatcher.pipeline.send", "Studio", partial(Studio, timeouts=Timeouts(sock_read_s=read_s)))
+
+    class Impatient(Studio):
+        def __init__(self, api_key: str, *, connections: int) -> None:
+            super().__init__(api_key, connections=connections, timeouts=Timeouts(sock_read_s=read_s))
+
+    replace("dispatcher.studio.client", "Studio", Impatient)
 
 
 def set_constant(module: str, name: str, value: object) -> None:

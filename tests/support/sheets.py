@@ -31,6 +31,7 @@ def make_campaign(
         path.with_name("reminders.toml"),
         path,
         "https://hooks.example.com/whatsapp",
+        "whatsapp",
         AGENT,
         RecipientRules(parse_text(to), parse_text(key), **rules),
         sheet or SheetRules(),

@@ -7,8 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dispatcher.campaign import load_campaign
+from dispatcher.campaign.sections import CHANNEL_KEYS
+from dispatcher.channel import Channel
 from dispatcher.errors import CampaignError, ExitCode
 from dispatcher.models import Agent, RecipientRules, SheetRules
+from dispatcher.pipeline.channels import CHANNELS
 from dispatcher.placeholders import parse_text
 from tests.support.campaign_files import CANARY, CHOICE, GOOD, load, problems_of, write_toml
 
@@ -88,7 +91,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     (inner / "a.toml").write_text(write_toml(recipients='"../people.xlsx"', recipient__suppress='"/srv/out.csv"'))
     monkeypatch.chdir(tmp_path)
 
-    campaign = load_campaign(Path("campaigns/a.toml"))
+    campaign = load_campaign(Path("campaigns/a.toml"), CHANNELS)
 
     assert campaign.path == inner / "a.toml"
     assert campaign.recipients_path == inner / "../people.xlsx"
@@ -100,7 +103,7 @@ def test_mark_of_windows_editors_is_taken_off(tmp_path: Path) -> None:
     path = tmp_path / "campaign.toml"
     path.write_bytes(b"\xef\xbb\xbf" + write_toml().replace("\n", "\r\n").encode())
 
-    assert load_campaign(path).name == "reminders"
+    assert load_campaign(path, CHANNELS).name == "reminders"
 
 
 LIMIT = "write the limit the vendor approved: 1, 3 or 5 (a whole number without quotes)"
@@ -557,7 +560,7 @@ def test_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
 
 def _why(path: Path) -> list[str]:
     with pytest.raises(CampaignError) as caught:
-        load_campaign(path)
+        load_campaign(path, CHANNELS)
     return caught.value.problems
 
 
@@ -569,7 +572,7 @@ def test_no_text_makes_a_traceback(tmp_path_factory: pytest.TempPathFactory, tex
     path.write_text(text, encoding="utf-8", errors="surrogatepass")
 
     with pytest.raises(CampaignError) as caught:
-        load_campaign(path)
+        load_campaign(path, CHANNELS)
     assert caught.value.problems
 
 
@@ -600,3 +603,12 @@ def test_no_value_makes_a_traceback(tmp_path_factory: pytest.TempPathFactory, ch
         for problem in error.problems:
             assert "cannot be used" not in problem
             assert "; " in problem
+
+
+@pytest.mark.parametrize("channel", CHANNELS.values(), ids=CHANNELS)
+def test_a_channel_speaks_of_every_key_that_is_a_channels(channel: Channel) -> None:
+    """No key is left without a check, or without advice what to write."""
+    silent = [key for key in CHANNEL_KEYS if key not in channel.settings]
+
+    assert silent == []
+    assert all(setting.advice for setting in channel.settings.values())

@@ -41,6 +41,7 @@ def make_campaign(
         path=Path("reminders.toml"),
         recipients_path=Path("people.csv"),
         status_url="https://hooks.example.com/whatsapp",
+        channel="whatsapp",
         agent=Agent("66c0ec5d5cd447cc0bafda3b", "eu", 1, 0.0, "http://127.0.0.1:8900/"),
         recipient=RecipientRules(parse_text(to), parse_text("{to}")),
         template=MessageTemplate("0f5f", "reminder", parse_text(locale), header, body, **template),
