@@ -72,6 +72,11 @@ class Text:
         """The placeholders in the order they stand in the text."""
         return tuple(part for part in self.parts if isinstance(part, Placeholder))
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns they name, as written."""
+        return tuple(placeholder.column for placeholder in self.placeholders)
+
     def fill(self, values: Mapping[str, str], locale: str = "en") -> str:
         """Return the text with every placeholder replaced by its value.
 

@@ -9,7 +9,7 @@ from typing import Any
 from dispatcher.channel import Body, Limits, Sender, Setting, Words
 from dispatcher.models import Campaign, Recipient, Refusal
 from dispatcher.studio import settings
-from dispatcher.studio.message import encode_request, render_request
+from dispatcher.studio.body import encode_body, render_body
 from dispatcher.studio.words import SMS_WORDS, WHATSAPP_WORDS
 
 
@@ -45,16 +45,16 @@ class StudioChannel:
 
     def find_trouble(self, campaign: Campaign, recipient: Recipient, today: date) -> Refusal | None:
         """Return why a row cannot be sent, or None."""
-        rendered = render_request(campaign, recipient, today=today)
+        rendered = render_body(campaign, recipient, today)
         return rendered if isinstance(rendered, Refusal) else None
 
     def render(self, campaign: Campaign, recipient: Recipient, today: date) -> Body | Refusal:
         """Return the request for one recipient, or what is wrong with the row."""
-        return render_request(campaign, recipient, today=today)
+        return render_body(campaign, recipient, today)
 
     def encode(self, body: Body) -> bytes:
         """Return the bytes that are posted."""
-        return encode_request(body)
+        return encode_body(body)
 
     def connect(self, api_key: str, *, connections: int) -> AbstractAsyncContextManager[Sender]:
         """Return the client for one run."""

@@ -13,8 +13,8 @@ from dispatcher.placeholders import parse_text
 from dispatcher.studio.template_rules import (
     BODY_MAX_CHARACTERS,
     HEADER_MAX_CHARACTERS,
-    LOCALE_PATTERN,
     find_parameter_trouble,
+    is_locale,
 )
 from dispatcher.urls import find_link_trouble, is_loopback_url
 
@@ -80,7 +80,7 @@ def _find_in_link(source: str) -> str:
 
 
 def _find_in_locale(source: str) -> str:
-    return "" if parse_text(source).placeholders or LOCALE_PATTERN.fullmatch(source) else "is no locale"
+    return "" if parse_text(source).placeholders or is_locale(source) else "is no locale"
 
 
 def _find_in_index(index: int) -> str:

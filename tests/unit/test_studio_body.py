@@ -25,7 +25,7 @@ from dispatcher.models import (
 )
 from dispatcher.placeholders import fold, parse_text
 from dispatcher.sandbox.checks import find_faults
-from dispatcher.studio.message import encode_request, render_request
+from dispatcher.studio.body import encode_body, render_body
 
 TODAY = date(2026, 11, 22)
 TO = "12025550123"
@@ -57,14 +57,14 @@ def make_recipient(**values: str) -> Recipient:
 
 def render(campaign: Campaign, **values: str) -> dict[str, Any]:
     """Return the body for a row with these cells."""
-    body = render_request(campaign, make_recipient(**values), today=TODAY)
+    body = render_body(campaign, make_recipient(**values), TODAY)
     assert isinstance(body, dict), body.reason
     return body
 
 
 def refuse(campaign: Campaign, **values: str) -> tuple[str, str, str]:
     """Return column, value and reason of the refusal of a row with these cells."""
-    refusal = render_request(campaign, make_recipient(**values), today=TODAY)
+    refusal = render_body(campaign, make_recipient(**values), TODAY)
     assert isinstance(refusal, Refusal)
     return refusal.column, refusal.value, refusal.reason
 
@@ -81,7 +81,7 @@ def test_body_is_that_of_the_vendors_page() -> None:
 
     body = render(campaign, clinic="PARAM1_VALUE", first_name="Zoë", id="P7")
 
-    assert encode_request(body).decode() == (
+    assert encode_body(body).decode() == (
         '{"components":[{"type":"header","parameters":[{"type":"text","text":"PARAM1_VALUE"}]},'
         '{"type":"body","parameters":[{"type":"text","text":"Zoë"}]}],'
         '"namespace":"0f5f","template":"reminder","locale":"en",'
@@ -152,7 +152,7 @@ def test_value_is_sent_as_the_text_it_is(value: str) -> None:
     """Nothing in a cell is evaluated, expanded, shortened or turned into another type."""
     campaign = make_campaign(body=["{name}"], parameters={"NAME": "{name}"})
 
-    body = json.loads(encode_request(render(campaign, name=value)))
+    body = json.loads(encode_body(render(campaign, name=value)))
 
     assert body["components"][0]["parameters"] == [{"type": "text", "text": value}]
     assert body["session_parameters"] == [{"name": "NAME", "value": value}]
@@ -262,7 +262,7 @@ def test_refusal_keeps_the_row() -> None:
     """A row that is held back stays itself: number, key, cells and notices."""
     recipient = make_recipient(name="")
 
-    refusal = render_request(make_campaign(body=["{Name}"]), recipient, today=TODAY)
+    refusal = render_body(make_campaign(body=["{Name}"]), recipient, TODAY)
 
     assert refusal == Refusal(
         7, "Name", "", NEEDED, recipient.values, State.REFUSED, key=TO, to=TO, notices=(Notice("a note", 7),)
@@ -469,14 +469,14 @@ def test_body_keeps_the_rules_and_the_values(a: str, b: str, sources: list[str],
     buttons = (Button("url", 0, parse_text("{a}")), Button("quick_reply", 1, parse_text("{b}")))
     campaign = make_campaign(header=header, body=sources, buttons=buttons, parameters={"A": "{a}", "B": "{b}"})
 
-    body = render_request(campaign, make_recipient(a=a, b=b), today=TODAY)
+    body = render_body(campaign, make_recipient(a=a, b=b), TODAY)
 
     if isinstance(body, Refusal):
         assert set(body.column.split(", ")) <= {"a", "b"}
         assert "; " in body.reason
         return
     assert find_faults(body) == []
-    assert json.loads(encode_request(body)) == body
+    assert json.loads(encode_body(body)) == body
     assert body["session_parameters"] == [{"name": "A", "value": a}, {"name": "B", "value": b}]
     sent = [parameter["text"] for part in body["components"][:-2] for parameter in part["parameters"]]
     filled = [text.replace("{{", "{").replace("}}", "}") for text in [*header, *sources]]
