@@ -3,6 +3,9 @@
 It wants the key header, checks every field, answers 429 above an agent's limit, posts status callbacks to a
 loopback ``status_url`` and keeps a journal of what it saw. It never reaches the network.
 
+It is an independent witness: what it holds a request against, it states itself and does not ask ``studio``, so that a
+rule that is wrong there is not wrong here as well. What is known of the vendor stands in these two rooms only.
+
 Numbers with a fate of their own, from the block reserved for fiction (``MAGIC_NUMBERS``):
 
 | number | what happens |

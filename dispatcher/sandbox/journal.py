@@ -27,7 +27,7 @@ class Journal:
 
     def note(
         self,
-        verdict: Entry,
+        entry: Entry,
         raw: bytes,
         *,
         status: int | None = None,
@@ -37,13 +37,13 @@ class Journal:
         session_id: str | None = None,
     ) -> None:
         """Count one request and write its line through to the operating system."""
-        self.counts[verdict] += 1
+        self.counts[entry] += 1
         if self._file is None:
             return
         line = {
             "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "monotonic_s": time.monotonic(),
-            "verdict": verdict,
+            "verdict": entry,
             "status": status,
             "reason": reason,
             "agent_id": agent_id,

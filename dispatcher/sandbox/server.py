@@ -1,4 +1,4 @@
-"""The sandbox's server: take a request, judge it, note it, answer it."""
+"""The sandbox's server: take a request, check it, note it, answer it."""
 
 import asyncio
 import json
@@ -165,7 +165,7 @@ class Sandbox:
             self._journal.close()
 
     async def _receive(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Judge one request that was read whole; the journal knows before the client does."""
+        """Check one request that was read whole; the journal knows before the client does."""
         raw = await request.read()
         body, fault = _read_body(request, raw)
         fate = MAGIC_NUMBERS.get(str(body.get("to")))
@@ -237,9 +237,9 @@ class Sandbox:
     def _new_id(self) -> str:
         return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
 
-    def _note(self, verdict: Entry, raw: bytes, body: dict[str, Any], **facts: Any) -> None:
+    def _note(self, entry: Entry, raw: bytes, body: dict[str, Any], **facts: Any) -> None:
         assert self._journal is not None  # noqa: S101  # start() opens it before the first request
-        self._journal.note(verdict, raw, agent_id=body.get("agent_id"), to=body.get("to"), **facts)
+        self._journal.note(entry, raw, agent_id=body.get("agent_id"), to=body.get("to"), **facts)
 
 
 async def serve(options: SandboxOptions, port: int, *, on_ready: Callable[[str], None] | None = None) -> None:

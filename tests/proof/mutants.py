@@ -143,14 +143,14 @@ MUTANTS = (
         "studio/outcomes.py",
         "    if status == 429:\n",
         "    if status == 429 or status >= 500:\n",
-        ("unit/test_studio.py::test_each_status_has_its_verdict", _FLOW + "test_each_answer_ends_in_its_state"),
+        ("unit/test_studio.py::test_each_status_has_its_outcome", _FLOW + "test_each_answer_ends_in_its_state"),
     ),
     Mutant(
         "409 definite",
         "studio/outcomes.py",
         "405, 410,",
         "405, 409, 410,",
-        ("unit/test_studio.py::test_each_status_has_its_verdict",),
+        ("unit/test_studio.py::test_each_status_has_its_outcome",),
     ),
     Mutant(
         "headers-sent flag never set",

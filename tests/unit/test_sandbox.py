@@ -320,7 +320,7 @@ def test_magic_number_0191_is_throttled_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "verdict"),
+    ("number", "entry"),
     [
         pytest.param("12025550194", "dropped", id="closed before accepting"),
         pytest.param("12025550195", "accepted", id="reset after accepting"),
@@ -328,7 +328,7 @@ def test_magic_number_0191_is_throttled_once() -> None:
         pytest.param("12025550199", "accepted", id="answer broken off"),
     ],
 )
-def test_an_unanswered_number_is_in_the_journal_as_what_it_was(number: str, verdict: str, tmp_path: Path) -> None:
+def test_an_unanswered_number_is_in_the_journal_as_what_it_was(number: str, entry: str, tmp_path: Path) -> None:
     """Whether a session was started is known from the journal alone, also where no answer told."""
     journal = tmp_path / "journal.jsonl"
 
@@ -339,7 +339,7 @@ def test_an_unanswered_number_is_in_the_journal_as_what_it_was(number: str, verd
 
     lines, _ = with_sandbox(once, SandboxOptions(limit=1000, journal_path=journal))
 
-    assert [line["verdict"] for line in lines] == [verdict]
+    assert [line["verdict"] for line in lines] == [entry]
 
 
 def test_the_late_number_is_answered_late() -> None:

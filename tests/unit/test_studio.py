@@ -1,8 +1,10 @@
-"""The studio room: verdicts, and what is read from an answer without ever deciding anything."""
+"""The studio room: outcomes, and what is read from an answer without ever deciding anything."""
 
 import asyncio
 import base64
 import json
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -51,7 +53,7 @@ def send(answer: bytes) -> AttemptResult:
         pytest.param(IN_DOUBT_STATUSES, (Outcome.IN_DOUBT, None), id="everything else"),
     ],
 )
-def test_each_status_has_its_verdict(statuses: set[int], expected: tuple[Outcome, str | None]) -> None:
+def test_each_status_has_its_outcome(statuses: set[int], expected: tuple[Outcome, str | None]) -> None:
     """Only what is known to be definite is called so; 408, 409, 423, 425 and 5xx are not."""
     assert {classify_status(status) for status in statuses} == {expected}
 
@@ -59,9 +61,9 @@ def test_each_status_has_its_verdict(statuses: set[int], expected: tuple[Outcome
 @pytest.mark.parametrize("status", sorted(ACCOUNT_REFUSALS))
 def test_a_refused_account_stops_the_run(status: int) -> None:
     """Every row would be refused alike, so the first refusal of the key or the account is the last."""
-    verdict, stop = classify_status(status)
+    outcome, stop = classify_status(status)
 
-    assert verdict is Outcome.REJECTED
+    assert outcome is Outcome.REJECTED
     assert stop == (
         f"AI Studio refuses the key or the account (HTTP {status}): check the API key, that it belongs to"
         " [agent] region and id, and the balance"
@@ -71,9 +73,9 @@ def test_a_refused_account_stops_the_run(status: int) -> None:
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308, 399])
 def test_a_redirect_is_in_doubt_and_stops_the_run(status: int) -> None:
     """A 303 often follows a POST that succeeded; the endpoint has to be put right first."""
-    verdict, stop = classify_status(status)
+    outcome, stop = classify_status(status)
 
-    assert verdict is Outcome.IN_DOUBT
+    assert outcome is Outcome.IN_DOUBT
     assert stop is not None
     assert stop.startswith(f"the endpoint points elsewhere (HTTP {status})")
 
@@ -100,21 +102,21 @@ def test_the_outcome_of_a_refusal_tells_people_what_was_wrong() -> None:
     """The API's own words come first; numbers are masked, and the answer is kept for later."""
     body = b'{"statusCode":400,"message":["body.to 12025550123 is wrong","locale is missing"],"error":"Bad"}'
 
-    outcome = send(http(400, body))
+    result = send(http(400, body))
 
-    assert outcome.outcome is Outcome.REJECTED
-    assert outcome.reason == "HTTP 400: body.to 12******123 is wrong; locale is missing"
-    assert outcome.answer == body.decode().replace("12025550123", "12******123")
-    assert outcome.headers_sent
-    assert outcome.latency_ms >= 0
+    assert result.outcome is Outcome.REJECTED
+    assert result.reason == "HTTP 400: body.to 12******123 is wrong; locale is missing"
+    assert result.answer == body.decode().replace("12025550123", "12******123")
+    assert result.headers_sent
+    assert result.latency_ms >= 0
 
 
 def test_a_throttled_request_says_how_long_to_wait() -> None:
     """429 carries Retry-After when the API gave one; its body need not be JSON."""
-    outcome = send(http(429, b'{"message":"\\"Too Many', {"Retry-After": "7"}))
+    result = send(http(429, b'{"message":"\\"Too Many', {"Retry-After": "7"}))
 
-    assert (outcome.outcome, outcome.retry_after_s) == (Outcome.THROTTLED, 7.0)
-    assert outcome.reason == 'HTTP 429: {"message":"\\"Too Many'
+    assert (result.outcome, result.retry_after_s) == (Outcome.THROTTLED, 7.0)
+    assert result.reason == 'HTTP 429: {"message":"\\"Too Many'
 
 
 @pytest.mark.parametrize("status", [200, 400, 500])
@@ -122,10 +124,10 @@ def test_an_answer_that_echoes_the_key_does_not_leak_it(status: int) -> None:
     """The key appears in no field of the outcome, in none of the forms a server may echo it in."""
     echo = " ".join([KEY, *SECRETS, "ok"])
 
-    outcome = send(http(status, json.dumps({"message": echo, "id": KEY}).encode()))
+    result = send(http(status, json.dumps({"message": echo, "id": KEY}).encode()))
 
-    assert not any(secret in repr(outcome) for secret in SECRETS)
-    assert "***" in outcome.answer
+    assert not any(secret in repr(result) for secret in SECRETS)
+    assert "***" in result.answer
 
 
 def test_the_spellings_of_a_key_are_plain_url_and_base64() -> None:
@@ -271,3 +273,10 @@ def test_a_pinned_certificate_that_does_not_match_stops_the_run() -> None:
         "the TLS certificate of the endpoint is not the pinned one",
         "the TLS certificate of the endpoint is not the pinned one: check [agent] endpoint and the pin",
     )
+
+
+def test_what_is_known_of_the_vendor_costs_no_http_client() -> None:
+    """Most commands never send; the client is imported by the one that does."""
+    program = "import sys, dispatcher.studio; sys.exit(any(name in sys.modules for name in ('aiohttp', 'asyncio')))"
+
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

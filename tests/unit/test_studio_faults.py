@@ -1,6 +1,6 @@
 """Every way a request can fail, each produced by a real server that says what it saw.
 
-The rule under test: ``unsent`` only where the server saw no byte of HTTP, the verdict of an answered request
+The rule under test: ``unsent`` only where the server saw no byte of HTTP, the outcome of an answered request
 from its status line alone, ``in_doubt`` for all the rest, and nothing is ever sent twice.
 """
 
@@ -70,9 +70,9 @@ def play(script: Script, **arguments: Any) -> tuple[AttemptResult, FaultServer]:
     return asyncio.run(run())
 
 
-def facts_of(outcome: AttemptResult) -> tuple[Outcome, str, int | None, bool]:
+def facts_of(result: AttemptResult) -> tuple[Outcome, str, int | None, bool]:
     """Return what a table of faults can fix: all but the time it took and texts of the answer."""
-    return outcome.outcome, outcome.reason, outcome.http_status, outcome.headers_sent
+    return result.outcome, result.reason, result.http_status, result.headers_sent
 
 
 @pytest.mark.parametrize(
@@ -99,10 +99,10 @@ def facts_of(outcome: AttemptResult) -> tuple[Outcome, str, int | None, bool]:
 )
 def test_a_delivered_request_without_a_status_line_is_in_doubt(script: Script, reason: str) -> None:
     """The whole request arrived and no answer says what became of it: nobody may call it unsent or failed."""
-    outcome, server = play(script)
+    result, server = play(script)
 
-    assert facts_of(outcome) == (Outcome.IN_DOUBT, reason, None, True)
-    assert outcome.stop is None
+    assert facts_of(result) == (Outcome.IN_DOUBT, reason, None, True)
+    assert result.stop is None
     assert (server.seen.connections, len(server.seen.requests)) == (1, 1)
 
 
@@ -120,10 +120,10 @@ def test_a_delivered_request_without_a_status_line_is_in_doubt(script: Script, r
 )
 def test_a_request_that_may_have_left_is_in_doubt(script: Script, body: bytes) -> None:
     """From this side an unread request looks like a lost answer, so it is in doubt as well."""
-    outcome, server = play(script, body=body)
+    result, server = play(script, body=body)
 
-    assert (outcome.outcome, outcome.http_status) == (Outcome.IN_DOUBT, None)
-    assert outcome.reason.removesuffix(" (ECONNRESET)").removesuffix(" (EPIPE)") in {CLOSED, BROKE, SILENT}
+    assert (result.outcome, result.http_status) == (Outcome.IN_DOUBT, None)
+    assert result.reason.removesuffix(" (ECONNRESET)").removesuffix(" (EPIPE)") in {CLOSED, BROKE, SILENT}
     assert (server.seen.connections, len(server.seen.requests)) == (1, 0)
 
 
@@ -135,27 +135,27 @@ def test_an_answer_cut_at_any_byte_is_in_doubt_until_its_headers_are_whole() -> 
     headers_end = ANSWER.index(b"\r\n\r\n") + 4
 
     async def run() -> list[Outcome]:
-        verdicts = []
+        outcomes = []
         for cut in range(len(ANSWER) + 1):
             async with FaultServer(answer_with(ANSWER[:cut])) as server:
-                verdicts.append((await send(server.url)).outcome)
-        return verdicts
+                outcomes.append((await send(server.url)).outcome)
+        return outcomes
 
-    verdicts = asyncio.run(run())
+    outcomes = asyncio.run(run())
 
     doubtful = [Outcome.IN_DOUBT] * headers_end
-    assert verdicts == doubtful + [Outcome.ACCEPTED] * (len(ANSWER) + 1 - headers_end)
+    assert outcomes == doubtful + [Outcome.ACCEPTED] * (len(ANSWER) + 1 - headers_end)
 
 
 def test_a_request_reset_after_any_number_of_bytes_is_never_unsent() -> None:
-    """Wherever in the request the reset falls, the verdict is in doubt."""
+    """Wherever in the request the reset falls, the outcome is in doubt."""
 
     async def run() -> set[Outcome]:
-        verdicts = set()
+        outcomes = set()
         for bytes_read in range(1, 200, 7):
             async with FaultServer(reset_after(bytes_read)) as server:
-                verdicts.add((await send(server.url)).outcome)
-        return verdicts
+                outcomes.add((await send(server.url)).outcome)
+        return outcomes
 
     assert asyncio.run(run()) == {Outcome.IN_DOUBT}
 
@@ -198,34 +198,34 @@ async def bad_chunk(peer: Peer) -> None:
 )
 def test_no_body_changes_an_accepted_request(script: Script, reason: str) -> None:
     """A 2xx is accepted from its status line, whatever the body is or does, and soon."""
-    outcome, server = play(script)
+    result, server = play(script)
 
-    assert (outcome.outcome, outcome.reason) == (Outcome.ACCEPTED, reason)
-    assert outcome.session_id is None
-    assert len(outcome.answer.encode()) <= 4096
-    assert outcome.latency_ms < 500
+    assert (result.outcome, result.reason) == (Outcome.ACCEPTED, reason)
+    assert result.session_id is None
+    assert len(result.answer.encode()) <= 4096
+    assert result.latency_ms < 500
     assert len(server.seen.requests) == 1
 
 
 @pytest.mark.parametrize(
     "status", [*range(200, 209), *range(300, 309), *range(400, 432), 451, 499, *range(500, 512), 520, 599]
 )
-def test_an_answered_request_has_the_verdict_of_its_status(status: int) -> None:
+def test_an_answered_request_has_the_outcome_of_its_status(status: int) -> None:
     """The number of the status line decides, also with a body that claims something else."""
     body = b"" if status in {204, 304} else b'{"statusCode":200,"session_id":"s-1"}'
 
-    outcome, server = play(answer_with(http(status, body)))
+    result, server = play(answer_with(http(status, body)))
 
-    assert (outcome.outcome, outcome.stop) == classify_status(status)
-    assert outcome.http_status == status
+    assert (result.outcome, result.stop) == classify_status(status)
+    assert result.http_status == status
     assert (server.seen.connections, len(server.seen.requests)) == (1, 1)
 
 
 def test_switching_protocols_is_in_doubt() -> None:
     """101 is no answer to a POST."""
-    outcome, _ = play(answer_with(b"HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"))
+    result, _ = play(answer_with(b"HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"))
 
-    assert outcome.outcome is Outcome.IN_DOUBT
+    assert result.outcome is Outcome.IN_DOUBT
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -238,10 +238,10 @@ def test_a_redirect_is_never_followed(status: int) -> None:
             async with FaultServer(answer_with(http(status, headers=location))) as server:
                 return await send(server.url), server, target
 
-    outcome, server, target = asyncio.run(run())
+    result, server, target = asyncio.run(run())
 
-    assert facts_of(outcome) == (Outcome.IN_DOUBT, f"HTTP {status}", status, True)
-    assert outcome.stop == (
+    assert facts_of(result) == (Outcome.IN_DOUBT, f"HTTP {status}", status, True)
+    assert result.stop == (
         f"the endpoint points elsewhere (HTTP {status}) and redirects are never followed:"
         " check [agent] region and endpoint"
     )
@@ -273,11 +273,11 @@ def test_a_request_that_finds_no_server_is_unsent(
     monkeypatch.setattr(socket, "getaddrinfo", resolve_nothing_invalid)
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        outcome = asyncio.run(send(url.replace("{closed}", str(closed.getsockname()[1]))))
+        result = asyncio.run(send(url.replace("{closed}", str(closed.getsockname()[1]))))
 
-    assert facts_of(outcome) == (Outcome.UNSENT, reason, None, False)
+    assert facts_of(result) == (Outcome.UNSENT, reason, None, False)
     expected_stop = "the endpoint is not a usable URL: check [agent] endpoint" if is_stopped else None
-    assert outcome.stop == expected_stop
+    assert result.stop == expected_stop
 
 
 @contextmanager
@@ -306,9 +306,9 @@ def full_backlog() -> Iterator[str]:
 def test_a_black_hole_is_unsent_whichever_time_out_ends_it(timeouts: Timeouts, reason: str) -> None:
     """The same exception class ends a connect and a read; the flag tells them apart."""
     with full_backlog() as url:
-        outcome = asyncio.run(send(url, timeouts=timeouts))
+        result = asyncio.run(send(url, timeouts=timeouts))
 
-    assert facts_of(outcome) == (Outcome.UNSENT, reason, None, False)
+    assert facts_of(result) == (Outcome.UNSENT, reason, None, False)
 
 
 def test_waiting_too_long_for_a_free_connection_is_unsent() -> None:
@@ -341,9 +341,9 @@ def test_waiting_too_long_for_a_free_connection_is_unsent() -> None:
 )
 def test_silence_is_in_doubt_whichever_time_out_ends_it(timeouts: Timeouts) -> None:
     """Each time-out works on its own."""
-    outcome, server = play(answer_with(b"", hang), timeouts=timeouts)
+    result, server = play(answer_with(b"", hang), timeouts=timeouts)
 
-    assert facts_of(outcome) == (Outcome.IN_DOUBT, SILENT, None, True)
+    assert facts_of(result) == (Outcome.IN_DOUBT, SILENT, None, True)
     assert len(server.seen.requests) == 1
 
 
@@ -367,13 +367,13 @@ def test_a_certificate_that_cannot_be_trusted_stops_the_run_unsent(host: str, tl
 
     async def run() -> tuple[AttemptResult, int]:
         async with serve_tls() as server:
-            outcome = await send(f"https://{host}:{server.port}/messaging", tls=tls)
-            return outcome, server.seen.http_bytes
+            result = await send(f"https://{host}:{server.port}/messaging", tls=tls)
+            return result, server.seen.http_bytes
 
-    outcome, http_bytes = asyncio.run(run())
+    result, http_bytes = asyncio.run(run())
 
-    assert facts_of(outcome) == (Outcome.UNSENT, f"not sent: {UNTRUSTED}", None, False)
-    assert outcome.stop == f"{UNTRUSTED}: check [agent] endpoint, this machine's clock and its certificates"
+    assert facts_of(result) == (Outcome.UNSENT, f"not sent: {UNTRUSTED}", None, False)
+    assert result.stop == f"{UNTRUSTED}: check [agent] endpoint, this machine's clock and its certificates"
     assert http_bytes == 0
 
 
@@ -382,33 +382,33 @@ def test_a_trusted_certificate_lets_the_request_through() -> None:
 
     async def run() -> tuple[AttemptResult, int]:
         async with serve_tls() as server:
-            outcome = await send(f"https://127.0.0.1:{server.port}/messaging", tls=trust_stand_in())
-            return outcome, len(server.seen.requests)
+            result = await send(f"https://127.0.0.1:{server.port}/messaging", tls=trust_stand_in())
+            return result, len(server.seen.requests)
 
-    outcome, requests = asyncio.run(run())
+    result, requests = asyncio.run(run())
 
-    assert facts_of(outcome) == (Outcome.ACCEPTED, "HTTP 200", 200, True)
+    assert facts_of(result) == (Outcome.ACCEPTED, "HTTP 200", 200, True)
     assert requests == 1
 
 
 @pytest.mark.parametrize(
-    ("is_old", "verdict"),
+    ("is_old", "outcome"),
     [
         pytest.param(True, Outcome.UNSENT, id="TLS 1.2: refused in the handshake"),
         pytest.param(False, Outcome.IN_DOUBT, id="TLS 1.3: refused after the client's part of it"),
     ],
 )
-def test_a_server_that_wants_a_client_certificate(is_old: bool, verdict: Outcome) -> None:
+def test_a_server_that_wants_a_client_certificate(is_old: bool, outcome: Outcome) -> None:
     """In TLS 1.3 the client learns of the refusal after it wrote; only then is the row in doubt."""
 
     async def run() -> tuple[AttemptResult, int]:
         async with serve_tls(wants_client_certificate=True, is_old=is_old) as server:
-            outcome = await send(f"https://127.0.0.1:{server.port}/messaging", tls=trust_stand_in())
-            return outcome, server.seen.http_bytes
+            result = await send(f"https://127.0.0.1:{server.port}/messaging", tls=trust_stand_in())
+            return result, server.seen.http_bytes
 
-    outcome, http_bytes = asyncio.run(run())
+    result, http_bytes = asyncio.run(run())
 
-    assert (outcome.outcome, outcome.headers_sent) == (verdict, verdict is Outcome.IN_DOUBT)
+    assert (result.outcome, result.headers_sent) == (outcome, outcome is Outcome.IN_DOUBT)
     assert http_bytes == 0
 
 
@@ -442,10 +442,10 @@ def test_a_handshake_that_fails_is_unsent(end: str, reason: str) -> None:
         async with FaultServer(lambda peer: greet_then(peer, end)) as server:
             return await send(server.url.replace("http:", "https:"), tls=trust_stand_in()), server
 
-    outcome, server = asyncio.run(run())
+    result, server = asyncio.run(run())
 
-    assert facts_of(outcome) == (Outcome.UNSENT, reason, None, False)
-    assert outcome.stop is None
+    assert facts_of(result) == (Outcome.UNSENT, reason, None, False)
+    assert result.stop is None
     assert (server.seen.connections, server.seen.http_bytes) == (1, 0)
 
 
@@ -481,9 +481,9 @@ def test_an_answer_that_comes_unasked_is_never_taken_for_the_next_one() -> None:
             await asyncio.sleep(0.05)
             return [first, await studio.send(server.url, BODY)]
 
-    outcomes = asyncio.run(run())
+    results = asyncio.run(run())
 
-    assert [outcome.http_status for outcome in outcomes] == [429, 500]
+    assert [result.http_status for result in results] == [429, 500]
 
 
 def test_nothing_leaves_on_a_connection_where_something_waits_to_be_read() -> None:
@@ -502,11 +502,11 @@ def test_nothing_leaves_on_a_connection_where_something_waits_to_be_read() -> No
             await asyncio.sleep(0.05)
             return [first, await studio.send(server.url, BODY)], len(server.seen.requests)
 
-    outcomes, requests = asyncio.run(run())
+    results, requests = asyncio.run(run())
 
-    assert [outcome.outcome for outcome in outcomes] == [Outcome.THROTTLED, Outcome.UNSENT]
+    assert [result.outcome for result in results] == [Outcome.THROTTLED, Outcome.UNSENT]
     assert requests == 1
-    assert not outcomes[1].headers_sent
+    assert not results[1].headers_sent
 
 
 def test_cookies_are_never_sent_back() -> None:
@@ -538,9 +538,9 @@ def test_proxy_settings_of_the_environment_are_ignored(monkeypatch: pytest.Monke
             async with FaultServer(answer_with(http(200))) as server:
                 return await send(server.url), proxy
 
-    outcome, proxy = asyncio.run(run())
+    result, proxy = asyncio.run(run())
 
-    assert outcome.outcome is Outcome.ACCEPTED
+    assert result.outcome is Outcome.ACCEPTED
     assert proxy.seen.connections == 0
 
 
@@ -565,9 +565,9 @@ def test_a_cancelled_request_still_has_an_outcome(
     """Stopping the program loses nothing that is known, and the wish to stop stays visible to the caller."""
 
     async def work(url: str) -> tuple[AttemptResult, bool]:
-        outcome = await send(url, timeouts=Timeouts(5, 5, 5, 5, 5))
+        result = await send(url, timeouts=Timeouts(5, 5, 5, 5, 5))
         task = asyncio.current_task()
-        return outcome, task is not None and task.cancelling() > 0
+        return result, task is not None and task.cancelling() > 0
 
     async def run() -> tuple[AttemptResult, bool]:
         async with FaultServer(script) as server:
@@ -579,9 +579,9 @@ def test_a_cancelled_request_still_has_an_outcome(
             task.cancel()
             return await task
 
-    outcome, wants_to_stop = asyncio.run(run())
+    result, wants_to_stop = asyncio.run(run())
 
-    assert facts_of(outcome) == expected
+    assert facts_of(result) == expected
     assert wants_to_stop
 
 
@@ -595,9 +595,9 @@ def test_a_request_cancelled_while_connecting_is_unsent() -> None:
         return await task
 
     with full_backlog() as url:
-        outcome = asyncio.run(run(url))
+        result = asyncio.run(run(url))
 
-    assert facts_of(outcome) == (
+    assert facts_of(result) == (
         Outcome.UNSENT,
         "not sent: stopped by hand before an answer came",
         None,
@@ -631,10 +631,10 @@ def test_any_exception_goes_by_the_flag(
         raise error
 
     monkeypatch.setattr(aiohttp.ClientSession, "post", fail)
-    outcome = asyncio.run(send("http://127.0.0.1/"))
+    result = asyncio.run(send("http://127.0.0.1/"))
 
-    assert outcome.outcome is (Outcome.IN_DOUBT if is_flag_set else Outcome.UNSENT)
-    assert outcome.headers_sent is is_flag_set
+    assert result.outcome is (Outcome.IN_DOUBT if is_flag_set else Outcome.UNSENT)
+    assert result.headers_sent is is_flag_set
 
 
 def test_an_exception_is_named_without_its_text(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -644,9 +644,9 @@ def test_an_exception_is_named_without_its_text(monkeypatch: pytest.MonkeyPatch)
         raise ArithmeticError(url)
 
     monkeypatch.setattr(aiohttp.ClientSession, "post", fail)
-    outcome = asyncio.run(send("http://127.0.0.1/?token=secret"))
+    result = asyncio.run(send("http://127.0.0.1/?token=secret"))
 
-    assert outcome.reason == "not sent: ArithmeticError"
+    assert result.reason == "not sent: ArithmeticError"
 
 
 def test_a_studio_that_was_left_sends_nothing() -> None:
@@ -657,6 +657,6 @@ def test_a_studio_that_was_left_sends_nothing() -> None:
             pass
         return await studio.send("http://127.0.0.1:9/", BODY)
 
-    outcome = asyncio.run(run())
+    result = asyncio.run(run())
 
-    assert facts_of(outcome) == (Outcome.UNSENT, "not sent: RuntimeError", None, False)
+    assert facts_of(result) == (Outcome.UNSENT, "not sent: RuntimeError", None, False)
