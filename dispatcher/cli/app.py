@@ -3,46 +3,46 @@
 import json
 import traceback
 from collections.abc import Sequence
+from importlib import import_module
 
 import click
 
 from dispatcher import __version__
-from dispatcher.cli import deciding, drafting, reading, sending
+from dispatcher.cli.commands import HELP_LINES
 from dispatcher.cli.settings import Settings, shared_options
 from dispatcher.cli.streams import drop_unread_output, tolerate_foreign_letters, unread_tolerated
 from dispatcher.errors import DispatcherError, ExitCode
 
 
-class _InOrder(click.Group):
-    """Lists the commands as people need them, not by the alphabet."""
+class _OnDemand(click.Group):
+    """Knows its commands by name and imports the one that is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names in the order they were added."""
-        return list(self.commands)
+        """Return the names as people need them, not by the alphabet."""
+        return list(HELP_LINES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command, None when there is none of this name."""
+        if cmd_name not in HELP_LINES:
+            return None
+        command: click.Command = getattr(import_module(f"dispatcher.cli.commands.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write a line for each command without importing it."""
+        line_length = formatter.width - 6 - max(map(len, HELP_LINES))
+        lines = [
+            (name, click.Command(name, help=line).get_short_help_str(line_length)) for name, line in HELP_LINES.items()
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(lines)
 
 
-@click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_OnDemand, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="dispatcher")
 @shared_options
 def dispatcher() -> None:
     """Start one AI Studio WhatsApp session for each row of a spreadsheet, once and only once."""
-
-
-for _command in (
-    drafting.init,
-    reading.check,
-    reading.preview,
-    sending.send,
-    sending.retry,
-    reading.status,
-    reading.show,
-    deciding.resolve,
-    reading.export,
-    deciding.limit,
-    deciding.purge,
-    sending.sandbox,
-):
-    dispatcher.add_command(_command)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -8,8 +8,9 @@ from typing import Any, Protocol
 import click
 
 from dispatcher.cli.bars import Bars
+from dispatcher.cli.printing import printable
+from dispatcher.cli.run_report import describe_plan, describe_summary, suggest_command
 from dispatcher.cli.settings import Settings
-from dispatcher.cli.words import describe_plan, describe_summary, printable, suggest_command
 from dispatcher.models import State
 from dispatcher.pipeline import Event, Loaded, Loading, Plan, RowDone, SendOrder, Summary, WarmUp, Warned
 from dispatcher.text import format_count

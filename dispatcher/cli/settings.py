@@ -4,12 +4,14 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from dispatcher.errors import UsageError
-from dispatcher.models import Campaign
+
+if TYPE_CHECKING:  # a help text needs no campaign
+    from dispatcher.models import Campaign
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -25,7 +27,7 @@ class Settings:
     no_input: bool = False
     no_color: bool = False
 
-    def ledger_path(self, campaigns: Sequence[Campaign], *, sandbox: bool = False) -> Path:
+    def ledger_path(self, campaigns: "Sequence[Campaign]", *, sandbox: bool = False) -> Path:
         """Return where the ledger of these campaigns is.
 
         ``--ledger`` first, then ``DISPATCHER_LEDGER``, then beside the campaign file. A rehearsal has a

@@ -4,8 +4,9 @@ import gc
 
 import phonenumbers
 
+import dispatcher.cli.commands.retry
+import dispatcher.cli.commands.send
 import dispatcher.cli.live
-import dispatcher.cli.sending
 import dispatcher.loader
 import dispatcher.outputs.export
 import dispatcher.pipeline

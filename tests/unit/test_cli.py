@@ -6,15 +6,18 @@ import re
 import subprocess
 import sys
 from datetime import UTC, date, datetime
+from importlib import import_module
 from pathlib import Path
 
 import click
 import pytest
 
+from dispatcher.cli import commands
+from dispatcher.cli.commands.limit import describe_agent
 from dispatcher.cli.live import TextView
-from dispatcher.cli.options import JsonList, print_json
+from dispatcher.cli.printing import JsonList, print_json
+from dispatcher.cli.run_report import ask_to_send, describe_plan
 from dispatcher.cli.settings import Settings
-from dispatcher.cli.words import ask_to_send, describe_agent, describe_plan
 from dispatcher.ledger import AgentRecord, Writer
 from dispatcher.models import AttemptResult, Outcome, State
 from dispatcher.pipeline import Plan, RowDone, SendOrder, WarmUp, check_sheet
@@ -38,6 +41,15 @@ def test_light_commands_import_no_heavy_library(desk: Desk, words: list[str]) ->
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=REPOSITORY)
 
     assert set(ran.stdout.split()).isdisjoint(HEAVY)
+
+
+def test_each_command_has_a_file_and_its_line_in_the_help() -> None:
+    """The help tells of commands it does not import, so what it says must be what they say themselves."""
+    files = {path.stem for path in Path(commands.__file__).parent.glob("[!_]*.py")}
+
+    helps = {name: getattr(import_module(f"dispatcher.cli.commands.{name}"), name).help for name in files}
+
+    assert {name: text.partition("\n\n")[0] for name, text in helps.items()} == commands.HELP_LINES
 
 
 def test_every_command_of_the_design_exists(desk: Desk) -> None:

@@ -1,12 +1,12 @@
-"""The command that begins a campaign: init."""
+"""Begin a campaign: look at a sheet, write a campaign file."""
 
 from pathlib import Path
 
 import click
 
-from dispatcher.cli.options import FILE, print_json
+from dispatcher.cli.options import FILE
+from dispatcher.cli.printing import print_json, printable
 from dispatcher.cli.settings import Settings, shared_options
-from dispatcher.cli.words import printable
 from dispatcher.errors import ExitCode
 
 

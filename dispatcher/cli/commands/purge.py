@@ -1,0 +1,34 @@
+"""Forget people, keep the promise."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from dispatcher import ledger
+from dispatcher.cli.campaigns import open_campaign
+from dispatcher.cli.options import Duration, campaign_argument, sandbox_ledger_option
+from dispatcher.cli.printing import print_json
+from dispatcher.cli.settings import Settings, shared_options
+from dispatcher.errors import ExitCode
+from dispatcher.text import format_count
+
+
+@click.command()
+@campaign_argument
+@click.option("--older-than", type=Duration(), required=True, help="Finished so long ago, such as 90d.")
+@sandbox_ledger_option
+@shared_options
+@click.pass_obj
+def purge(settings: Settings, campaign_path: Path, older_than: float, sandbox: bool) -> int:
+    """Remove numbers and values of finished rows; they are still never sent again."""
+    campaign = open_campaign(campaign_path)
+    path = settings.ledger_path([campaign], sandbox=sandbox)
+    with ledger.RunLock(path) as lock:
+        lock.acquire()
+        count = ledger.purge(path, campaign.name, older_than=timedelta(seconds=older_than))
+    if settings.json:
+        print_json(purged=count)
+    elif not settings.quiet:
+        click.echo(f"{format_count(count, 'row')} purged: numbers and values are gone, what became of them is kept")
+    return ExitCode.OK

@@ -1,0 +1,103 @@
+"""Tell where the campaigns of a ledger stand."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dispatcher import ledger
+from dispatcher.cli.campaigns import open_campaign
+from dispatcher.cli.options import FILE, sandbox_ledger_option
+from dispatcher.cli.printing import local_time, print_json, print_lines, printable
+from dispatcher.cli.settings import Settings, shared_options
+from dispatcher.cli.states import describe_states
+from dispatcher.cli.warm_up import warm_up_left
+from dispatcher.errors import ExitCode, LedgerError
+from dispatcher.ledger import AgentRecord, CampaignRecord
+from dispatcher.models import State
+from dispatcher.text import format_count, format_duration
+
+
+@click.command()
+@click.argument("campaign_path", metavar="[CAMPAIGN]", required=False, type=FILE)
+@sandbox_ledger_option
+@shared_options
+@click.pass_obj
+def status(settings: Settings, campaign_path: Path | None, sandbox: bool) -> int:
+    """Show counts by state, the last run and the next step."""
+    campaign = open_campaign(campaign_path) if campaign_path else None
+    path = settings.ledger_path([campaign], sandbox=sandbox) if campaign else settings.find_ledger(sandbox=sandbox)
+    with ledger.open_reader(path) as connection:
+        records = ledger.list_campaigns(connection)
+        chosen = [record for record in records if campaign is None or record.name == campaign.name]
+        if campaign and not chosen:
+            raise LedgerError(f"{path}: {campaign.name!r} was never sent; `dispatcher send` loads it")
+        stand = [
+            (
+                record,
+                ledger.count_states(connection, record.id),
+                ledger.last_run(connection, record.id),
+                ledger.find_limit(connection, record.agent_id),
+            )
+            for record in chosen
+        ]
+    if settings.json:
+        print_json(
+            campaigns=[
+                {
+                    "name": record.name,
+                    "total": sum(states.values()),
+                    "states": states,
+                    "loaded_at": record.loaded_at,
+                    "last_run": run,
+                    "warm_up_left_s": round(warm_up_left(agent), 1) if agent else 0.0,
+                    "next": next_step(states),
+                }
+                for record, states, run, agent in stand
+            ]
+        )
+    elif not stand:
+        click.echo(f"{path}: there is no campaign yet; `dispatcher send` loads one")
+    else:
+        for story in stand:
+            print_lines(describe_status(*story))
+    return ExitCode.OK
+
+
+def describe_status(
+    campaign: CampaignRecord,
+    states: Mapping[State, int],
+    run: Mapping[str, Any] | None,
+    agent: AgentRecord | None,
+) -> Iterator[str]:
+    """Yield where a campaign stands and what to do next."""
+    yield f"{campaign.name}: {format_count(sum(states.values()), 'row')}, loaded {local_time(campaign.loaded_at)}"
+    yield from describe_states(states)
+    if agent is not None and (left_s := warm_up_left(agent)) > 0:
+        yield f"  agent {agent.scope} is warming up: sending can begin in {format_duration(left_s)}"
+    if run is not None:
+        yield f"  last run {describe_run(run)}"
+    yield f"  next: {next_step(states)}"
+
+
+def describe_run(run: Mapping[str, Any]) -> str:
+    """Return a run in one line."""
+    began = local_time(run["started_at"])
+    if run["ended_at"] is None:
+        return f"began {began}, is running as process {run['pid']} on {run['host']}, or died"
+    ending = f"exit code {run['exit_code']}" if run["exit_code"] is not None else "died"
+    note = f": {run['note']}" if run["exit_code"] is not None and run["note"] else ""
+    return printable(f"{began} to {local_time(run['ended_at'])}, {run['accepted']} accepted, {ending}{note}")
+
+
+def next_step(states: Mapping[State, int]) -> str:
+    """Return the command that brings the campaign further."""
+    steps = (
+        (State.IN_DOUBT, "`dispatcher resolve` lists the rows in doubt; only you can say what became of them"),
+        (State.PENDING, "`dispatcher send` sends the waiting rows"),
+        (State.RETRYABLE, "`dispatcher send` tries the retryable rows again"),
+        (State.FAILED, "`dispatcher export --state failed` shows why, `dispatcher retry` sends them again"),
+        (State.REFUSED, "`dispatcher check` says what is wrong; correct the sheet and send again"),
+    )
+    return next((step for state, step in steps if states.get(state)), "nothing to do")

@@ -1,0 +1,61 @@
+"""A run in words: what is about to happen, the question before it, and how it ended."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from dispatcher.cli.printing import printable
+from dispatcher.cli.states import describe_states
+from dispatcher.errors import ExitCode
+from dispatcher.models import State
+from dispatcher.pipeline import Plan, Summary
+from dispatcher.text import format_count, format_duration
+
+
+def describe_plan(plan: Plan) -> str:
+    """Return what is about to happen to one campaign."""
+    if not plan.due:
+        return f"{plan.campaign}: nothing is due"
+    duration = format_duration(plan.seconds_at_limit + plan.warm_up_left_s)
+    warm_up = f" with {format_duration(plan.warm_up_left_s)} of warm-up" if plan.warm_up_left_s else ""
+    pace = f"agent {plan.agent_id}, {plan.limit} a second"
+    return f"{plan.campaign}: {format_count(plan.due, 'row')} due, {pace}, about {duration}{warm_up}"
+
+
+def ask_to_send(plans: Sequence[Plan], people_max: int | None) -> str:
+    """Return the question put before a real send on a terminal.
+
+    Agents send side by side, the campaigns of one agent one after the other; ``people_max`` bounds them all.
+    """
+    due_of: Counter[str] = Counter()
+    for plan in plans:
+        due_of[plan.scope] += plan.due
+    people = min(due_of.total(), people_max or due_of.total())
+    due = [plan for plan in plans if plan.due]
+    seconds = max(min(due_of[plan.scope], people) / plan.limit + plan.warm_up_left_s for plan in due)
+    agents = ", ".join(dict.fromkeys(f"{plan.agent_id} at {plan.limit}/s" for plan in due))
+    return f"Send {format_count(people, 'WhatsApp session')} by agent {agents}, about {format_duration(seconds)}?"
+
+
+def describe_summary(summary: Summary) -> str:
+    """Return how a campaign's run ended."""
+    counts = summary.counts
+    speed = f"{counts.accepted:,} accepted in {summary.seconds:.1f} s, {counts.throttled:,} refused with 429"
+    lines = [f"{summary.campaign}: {speed}, exit code {int(summary.exit_code)}", *describe_states(summary.states)]
+    if summary.note:
+        lines.append(f"  stopped: {summary.note}")
+    return printable("\n".join(lines))
+
+
+def suggest_command(summary: Summary, path: Path, *, sandbox: bool) -> str:
+    """Return the command to type after a run, with what it is for."""
+    shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    ending = " --sandbox" if sandbox else ""
+    states = summary.states
+    if summary.exit_code == ExitCode.SHEET_REFUSED:
+        return f"dispatcher check {shown}   (the sheet cannot be trusted, and nothing of it was sent)"
+    if states[State.IN_DOUBT]:
+        return f"dispatcher resolve {shown}{ending}   (only you can say what became of the rows in doubt)"
+    if states[State.PENDING] or states[State.RETRYABLE]:
+        return f"dispatcher send {shown}{' --sandbox --keep' if sandbox else ''}   (goes on where this run ended)"
+    return f"dispatcher export {shown} outcomes.xlsx{ending}   (your sheet, with what became of every row)"
