@@ -205,7 +205,7 @@ def test_retry_after_is_a_floor_for_the_next_run_too(desk: Desk) -> None:
 
     with Loopback(decide, speed=SPEED) as server:
         desk.write_campaign(server.endpoint)
-        assert desk.run("send", "--max-duration", "2s", desk.campaign).code == 10
+        assert desk.run("send", "--max-duration", "50s", desk.campaign).code == 10
         (refused,) = server.received
         other = desk.folder / "other.toml"
         other.write_text(desk.campaign.read_text().replace('name = "reminders"', 'name = "other"', 1))
