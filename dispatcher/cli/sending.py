@@ -62,7 +62,7 @@ def make_order(
     sandbox = options["sandbox"]
     return SendOrder(
         campaigns=campaigns,
-        ledger_path=settings.ledger_path(campaigns, sandbox=sandbox),
+        locator=settings.locate_ledger(campaigns, sandbox=sandbox),
         api_key="sandbox" if sandbox else read_api_key(os.environ),
         today=local_date(),
         recipients_path=options["recipients"],

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -20,15 +19,15 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 class Settings:
     """The global options of one invocation."""
 
-    ledger: Path | None = None
+    ledger: str | None = None
     quiet: bool = False
     verbose: bool = False
     json: bool = False
     no_input: bool = False
     no_color: bool = False
 
-    def ledger_path(self, campaigns: "Sequence[Campaign]", *, sandbox: bool = False) -> Path:
-        """Return where the ledger of these campaigns is.
+    def locate_ledger(self, campaigns: "Sequence[Campaign]", *, sandbox: bool = False) -> str:
+        """Return the locator of the ledger of these campaigns.
 
         ``--ledger`` first, then ``DISPATCHER_LEDGER``, then beside the campaign file. A rehearsal has a
         ledger of its own and does not listen to the environment, which names the real one.
@@ -36,37 +35,40 @@ class Settings:
         Raises:
             UsageError: the campaigns stand in different folders and no ledger was named.
         """
-        if self.ledger:
+        if self.ledger is not None:
             return self.ledger
         if not sandbox and (named := os.environ.get("DISPATCHER_LEDGER")):
-            return Path(named)
+            return named
         folders = {campaign.path.parent for campaign in campaigns}
         if len(folders) > 1:
             raise UsageError("the campaigns stand in different folders; name their ledger with --ledger")
-        return folders.pop() / ("ledger.sandbox.db" if sandbox else "ledger.db")
+        return str(folders.pop() / ("ledger.sandbox.db" if sandbox else "ledger.db"))
 
-    def find_ledger(self, *, sandbox: bool = False) -> Path:
-        """Return where the ledger is when no campaign says it: named, here, or in ``campaigns/``.
+    def find_ledger(self, *, sandbox: bool = False) -> str:
+        """Return the locator of the ledger when no campaign says it: named, here, or in ``campaigns/``.
 
-        As in ``ledger_path``, a rehearsal's does not listen to the environment.
+        As in ``locate_ledger``, a rehearsal's does not listen to the environment.
         """
-        named = self.ledger or (None if sandbox else os.environ.get("DISPATCHER_LEDGER"))
-        if named:
-            return Path(named)
+        from dispatcher import ledger  # heavy, and not needed where a campaign says it
+
+        if self.ledger is not None:
+            return self.ledger
+        if not sandbox and (named := os.environ.get("DISPATCHER_LEDGER")):
+            return named
         name = "ledger.sandbox.db" if sandbox else "ledger.db"
-        candidates = [Path(name), Path("campaigns") / name]
-        return next((path for path in candidates if path.exists()), candidates[-1])
+        here, below = name, f"campaigns/{name}"
+        return here if ledger.is_there(here) else below
 
 
 def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
-    if value and parameter.name:
+    if value not in (None, False) and parameter.name:
         setattr(context.find_object(Settings), parameter.name, value)
 
 
 def shared_options(function: _F) -> _F:
     """Add the global options to a command."""
     options = [
-        click.option("--ledger", type=click.Path(path_type=Path), help="The ledger file."),
+        click.option("--ledger", help="The ledger: a file's path, or sqlite:///path."),
         click.option("-q", "--quiet", is_flag=True, help="Print nothing when all is well."),
         click.option("-v", "--verbose", is_flag=True, help="Say more."),
         click.option("--json", is_flag=True, help="Machine-readable output."),

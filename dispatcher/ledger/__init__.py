@@ -1,13 +1,14 @@
 """The outcome ledger: every SQL statement of the program, and the only truth about what was sent.
 
-One SQLite file. One process writes, holding ``RunLock``; inside it one thread writes, the ``Writer``'s;
-everybody else opens the file read-only with ``open_reader`` and never checkpoints. What other rooms
-may do is a function of this room that takes a connection: ``writer.call(load_sheet, ...)``,
-``count_states(reader, ...)``.
+A ledger is known by a ``Locator``. One process at a time owns it (``own``), and inside it one thread writes,
+the ``Writer``'s; ``change`` owns it for one transaction; everybody else reads (``open_reader``). What other
+rooms may do is a function of this room that takes a connection: ``writer.call(load_sheet, ...)``,
+``count_states(reader, ...)``. What keeps the ledger is behind ``engine``, a folder each in ``engines/``.
 """
 
 from sqlalchemy import Connection
 
+from dispatcher.ledger.access import change, is_part_of, is_there, open_reader, own, purge
 from dispatcher.ledger.agents import (
     AgentRecord,
     find_agent,
@@ -19,10 +20,8 @@ from dispatcher.ledger.agents import (
     set_limit,
 )
 from dispatcher.ledger.decisions import Doubt, count_failed, list_in_doubt, resolve, retry, sweep_dead_run
-from dispatcher.ledger.file import open_reader, remove_sandbox_ledger, utc_text
 from dispatcher.ledger.load import Change, LoadReport, classify_changes, is_loaded, load_sheet
-from dispatcher.ledger.lock import RunLock
-from dispatcher.ledger.purge import purge
+from dispatcher.ledger.locator import Locator
 from dispatcher.ledger.queue import (
     DueRow,
     find_due,
@@ -46,6 +45,8 @@ from dispatcher.ledger.reading import (
     read_rows,
 )
 from dispatcher.ledger.runs import RunCounts, begin_run, end_run
+from dispatcher.ledger.schema import Kind
+from dispatcher.ledger.times import utc_text
 from dispatcher.ledger.writer import Writer
 
 __all__ = [
@@ -55,12 +56,14 @@ __all__ = [
     "Connection",
     "Doubt",
     "DueRow",
+    "Kind",
     "LoadReport",
+    "Locator",
     "RowRecord",
     "RunCounts",
-    "RunLock",
     "Writer",
     "begin_run",
+    "change",
     "classify_changes",
     "count_failed",
     "count_open_problems",
@@ -74,6 +77,8 @@ __all__ = [
     "find_retryable",
     "find_rows",
     "is_loaded",
+    "is_part_of",
+    "is_there",
     "keep_learnt",
     "last_run",
     "list_agents",
@@ -82,13 +87,13 @@ __all__ = [
     "load_sheet",
     "note_limit",
     "open_reader",
+    "own",
     "purge",
     "read_attempts",
     "read_events",
     "read_row",
     "read_rows",
     "refuse_row",
-    "remove_sandbox_ledger",
     "resolve",
     "retry",
     "seconds_since_last_attempt",

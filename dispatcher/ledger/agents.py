@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from dispatcher.ledger.file import utc_text
 from dispatcher.ledger.schema import agents, attempts
+from dispatcher.ledger.times import utc_text
 
 LIMIT_OF_AN_UNKNOWN_AGENT = 1
 """The vendor's page: "We currently only allow one session per second" until more is asked for."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
 
-from dispatcher.ledger.file import utc_now
 from dispatcher.ledger.schema import attempts, campaigns, events_table, recipients, runs
+from dispatcher.ledger.times import utc_now
 from dispatcher.models import Outcome, State
 
 SWEEP_REASON = "the run ended while a request may have been in the air"
@@ -46,15 +46,14 @@ def sweep_dead_run(connection: Connection) -> int:
     return count
 
 
-def list_in_doubt(connection: Connection, campaign_name: str, row_numbers: Collection[int] = ()) -> list[Doubt]:
+def list_in_doubt(connection: Connection, campaign_id: int, row_numbers: Collection[int] = ()) -> list[Doubt]:
     """Return the rows in doubt of a campaign in the sheet's order, all or those named."""
     attempted_at = (
         select(func.max(attempts.c.started_at)).where(attempts.c.recipient_id == recipients.c.id).scalar_subquery()
     )
     query = (
         select(recipients, attempted_at.label("attempted_at"))
-        .join(campaigns)
-        .where(campaigns.c.name == campaign_name, recipients.c.state == State.IN_DOUBT)
+        .where(recipients.c.campaign_id == campaign_id, recipients.c.state == State.IN_DOUBT)
         .order_by(recipients.c.row_number)
     )
     if row_numbers:

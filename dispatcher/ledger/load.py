@@ -12,9 +12,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from dispatcher.ledger.digests import digest, read_hasher, verify_digest
-from dispatcher.ledger.file import check_before_load, utc_now
+from dispatcher.ledger.engines import check_before_load
 from dispatcher.ledger.queue import withdraw_vanished
 from dispatcher.ledger.schema import campaigns, recipients
+from dispatcher.ledger.times import utc_now
 from dispatcher.models import Notice, Recipient, Refusal, State
 
 _BATCH = 2000

@@ -6,14 +6,12 @@ a reader's eyes, not from somebody who holds the file and tries every number.
 """
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from dispatcher.ledger.digests import digest, make_hash_key, read_hasher
-from dispatcher.ledger.file import compact, utc_now, utc_text
 from dispatcher.ledger.schema import attempts, campaigns, recipients
-from dispatcher.ledger.writer import Writer
+from dispatcher.ledger.times import utc_now, utc_text
 from dispatcher.models import State
 
 _FINISHED = (State.ACCEPTED, State.FAILED, State.REFUSED, State.SKIPPED, State.WITHDRAWN)
@@ -35,32 +33,11 @@ _FORGET_ROW = (
 _FORGET_ATTEMPTS = update(attempts).where(attempts.c.recipient_id == bindparam("row_id")).values(reason="", answer="")
 
 
-def purge(path: Path, campaign_name: str, *, older_than: timedelta) -> int:
-    """Purge a campaign and rewrite the file, so that nothing of what was purged is left in it.
-
-    Args:
-        path: the ledger; the caller holds its lock.
-        campaign_name: whose rows.
-        older_than: rows that were finished longer ago than this.
-
-    Returns:
-        How many rows were purged.
-
-    Raises:
-        LedgerError: the ledger cannot be used.
-    """
-    with Writer(path, sandbox=None) as writer:
-        count = writer.call(purge_campaign, campaign_name, older_than).result()
-    compact(path)
-    return count
-
-
-def purge_campaign(connection: Connection, campaign_name: str, older_than: timedelta) -> int:
+def purge_campaign(connection: Connection, campaign_id: int, older_than: timedelta) -> int:
     """Remove numbers, values, reasons and answers of rows finished long enough ago; return how many rows.
 
     Rows in doubt and rows that wait stay as they are; rows without a key were never sent and go altogether.
     """
-    campaign_id = connection.execute(select(campaigns.c.id).where(campaigns.c.name == campaign_name)).scalar()
     is_old = recipients.c.updated_at < utc_text(datetime.now(UTC) - older_than)
     theirs = recipients.c.campaign_id == campaign_id
     removed = connection.execute(delete(recipients).where(theirs, is_old, recipients.c.key.is_(None))).rowcount
@@ -78,7 +55,7 @@ def purge_campaign(connection: Connection, campaign_name: str, older_than: timed
                 "row_id": row.id,
                 "new_key": hashed(row.key),
                 "new_to_hash": hashed(row.to_number) if row.to_number else None,
-                "new_digest": digest(campaign_id or 0, hashed(row.key), None, _EMPTY),
+                "new_digest": digest(campaign_id, hashed(row.key), None, _EMPTY),
                 "at": at,
             }
             for row in rows

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, not_, or_, sele
 
 from dispatcher.errors import LedgerError
 from dispatcher.ledger.digests import verify_digest
-from dispatcher.ledger.file import utc_now
 from dispatcher.ledger.schema import attempts, campaigns, recipients
+from dispatcher.ledger.times import utc_now
 from dispatcher.models import AttemptResult, Outcome, Recipient, Refusal, State, state_after
 from dispatcher.text import mask_digits
 
@@ -57,10 +57,10 @@ def find_due(connection: Connection, campaign_id: int, *, after: tuple[int, int]
     Raises:
         LedgerError: a row does not match its digest.
     """
-    place = tuple_(recipients.c.row_number, recipients.c.id)
+    cursor = tuple_(recipients.c.row_number, recipients.c.id)
     query = (
         select(recipients)
-        .where(recipients.c.campaign_id == campaign_id, recipients.c.state == State.PENDING, place > after)
+        .where(recipients.c.campaign_id == campaign_id, recipients.c.state == State.PENDING, cursor > after)
         .order_by(recipients.c.row_number, recipients.c.id)
         .limit(count)
     )

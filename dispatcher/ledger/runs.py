@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, insert, update
 
-from dispatcher.ledger.file import utc_now
 from dispatcher.ledger.schema import runs
+from dispatcher.ledger.times import utc_now
 
 
 @dataclass(slots=True)

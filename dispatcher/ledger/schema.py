@@ -1,5 +1,7 @@
 """The ledger's tables, the triggers that refuse forbidden moves, and the views people may open."""
 
+from enum import StrEnum
+
 from sqlalchemy import (
     DDL,
     Boolean,
@@ -21,11 +23,13 @@ from sqlalchemy import (
 
 from dispatcher.models import Outcome, State
 
-APPLICATION_ID = 0x44535054
-"""``DSPT``, in the header of every ledger: a file without it is none of ours."""
 
-SANDBOX_APPLICATION_ID = 0x44535053
-"""``DSPS``: a rehearsal's ledger. Neither kind is ever used as the other."""
+class Kind(StrEnum):
+    """What a ledger's outcomes are: of real people, or of a rehearsal. Neither is ever used as the other."""
+
+    REAL = "real"
+    REHEARSAL = "rehearsal"
+
 
 SCHEMA_VERSION = 1
 """Rises with every change of the tables; a ledger of a higher version is not touched."""

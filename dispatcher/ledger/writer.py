@@ -11,28 +11,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
 
 from dispatcher.errors import LedgerError
-from dispatcher.ledger.file import open_writer, translated
-from dispatcher.ledger.mark import Mark, lock_path
-from dispatcher.ledger.place import Seal
-from dispatcher.ledger.queue import (
-    Conclusion,
-    Intent,
-    last_attempt_id,
-    replay_conclusions,
-    write_conclusions,
-    write_intents,
-)
-from dispatcher.ledger.spill import Spill
+from dispatcher.ledger.engine import Store
+from dispatcher.ledger.queue import Conclusion, Intent, write_conclusions
 from dispatcher.models import AttemptResult
 
 PATIENCE_S = 30.0
@@ -40,9 +28,6 @@ PATIENCE_S = 30.0
 
 _RETRY_S = 0.5
 _GROUP_MAX = 1000
-_PASSING = (OperationalError, OSError)
-"""Refusals that may pass: a full disk, an I/O error, a busy file."""
-
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -59,50 +44,26 @@ _Job = _Call | Intent | Conclusion
 
 
 class Writer:
-    """Writes to the ledger from a thread of its own; use as a context manager while holding the lock.
+    """Writes to a ledger that this process owns, from a thread of its own; use as a context manager.
 
-    An outcome the disk refuses is tried again for ``patience_s`` seconds, then put into the spill file; from
+    An outcome the store refuses is tried again for ``patience_s`` seconds, then kept for the next run; from
     the first refusal on no intent is taken until a commit succeeds.
     """
 
     def __init__(
-        self,
-        path: Path,
-        *,
-        sandbox: bool | None = False,
-        patience_s: float = PATIENCE_S,
-        wait: Callable[[float], None] = time.sleep,
+        self, store: Store, *, patience_s: float = PATIENCE_S, wait: Callable[[float], None] = time.sleep
     ) -> None:
-        """Open the ledger, a rehearsal's when ``sandbox`` says so, either kind when it is None.
+        """Begin to write.
 
         Args:
-            path: where it lies.
-            sandbox: which kind of ledger it must be.
+            store: the ledger; it is closed by who opened it.
             patience_s: how long an outcome is tried again.
             wait: waits for so many seconds between two tries.
-
-        Raises:
-            LedgerError: it cannot be created or opened, is damaged, or is no ledger.
         """
-        self.path = path.resolve()
+        self._store = store
         self._patience_s = patience_s
         self._wait = wait
         self._trouble: LedgerError | None = None
-        with ExitStack() as undo, translated(self.path):
-            self._engine = open_writer(self.path, sandbox=sandbox)
-            undo.callback(self._engine.dispose)
-            self._mark = Mark(self.path)
-            undo.callback(self._mark.close)
-            self._spill = Spill(self.path)
-            undo.callback(self._spill.close)
-            with self._engine.begin() as connection:
-                last_id = last_attempt_id(connection)
-                self._mark.verify(last_id)
-                replay_conclusions(connection, self._spill.read())
-            self._attempt_ids = itertools.count(last_id + 1)
-            self._spill.reserve()
-            self._seal = Seal.of(self.path)
-            self._undo = undo.pop_all()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="ledger-writer", daemon=True)
         self._thread.start()
@@ -116,10 +77,9 @@ class Writer:
         self.close()
 
     def close(self) -> None:
-        """Write what was handed over, then close the ledger."""
+        """Write what was handed over, then end."""
         self._jobs.put(None)
         self._thread.join()
-        self._undo.close()
 
     def call(
         self, function: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
@@ -151,7 +111,7 @@ class Writer:
         return job.future
 
     def _work(self) -> None:
-        with self._engine.connect() as connection:
+        with self._store.connect() as connection:
             while True:
                 jobs = self._gather()
                 for group in _split([job for job in jobs if job is not None]):
@@ -180,32 +140,26 @@ class Writer:
                 group[0].future.set_exception(error)
             return
         if attempt_ids := [result for job, result in zip(group, results, strict=True) if isinstance(job, Intent)]:
-            self._set_mark(max(attempt_ids))
+            self._note_attempt(max(attempt_ids))
         for job, result in zip(group, results, strict=True):
             job.future.set_result(result)
 
-    def _set_mark(self, attempt_id: int) -> None:
-        """Move the mark, which may lag behind what is committed; but where it cannot move no intent follows."""
+    def _note_attempt(self, attempt_id: int) -> None:
+        """Note what is committed: it stands whatever becomes of the note, but without one no intent follows."""
         try:
-            self._mark.set(attempt_id)
-        except OSError as error:
-            self._trouble = LedgerError(f"{lock_path(self.path)}: cannot be written: {error.strerror}")
+            self._store.note_attempt(attempt_id)
+        except LedgerError as error:
+            self._trouble = error
 
     def _commit(self, connection: Connection, group: list[_Job]) -> list[Any]:
         if self._trouble and any(isinstance(job, Intent) for job in group):
             raise self._trouble
-        with translated(self.path):
-            self._check_seal()
-            try:
-                with connection.begin():
-                    return _run(connection, group, self._attempt_ids)
-            finally:
-                self._seal = Seal(self._seal.identity, Seal.of(self.path).content)
+        return self._store.commit(connection, partial(_run, store=self._store, group=group))
 
     def _insist(self, connection: Connection, job: Conclusion, error: LedgerError) -> None:
         """Try again to write an outcome that is known; when patience ends, leave it to the next run."""
         self._trouble = error
-        while isinstance(error.__cause__, _PASSING) and self._patience_s > 0:
+        while self._store.may_pass(error) and self._patience_s > 0:
             self._patience_s -= _RETRY_S
             self._wait(_RETRY_S)
             try:
@@ -216,16 +170,9 @@ class Writer:
                 self._trouble = None
                 job.future.set_result(None)
                 return
-        kept = f"the outcome is kept in {self._spill.path}" if self._spill.add(job) else "the row will be in doubt"
+        place = self._store.keep(job)
+        kept = f"the outcome is kept in {place}" if place else "the row will be in doubt"
         job.future.set_exception(LedgerError(f"{error}; {kept}"))
-
-    def _check_seal(self) -> None:
-        try:
-            is_intact = Seal.of(self.path) == self._seal
-        except FileNotFoundError:
-            is_intact = False
-        if not is_intact:
-            raise LedgerError(f"{self.path}: something else replaced, removed or wrote to the ledger during a run")
 
 
 def _split(jobs: list[_Job]) -> Iterator[list[_Job]]:
@@ -237,11 +184,11 @@ def _split(jobs: list[_Job]) -> Iterator[list[_Job]]:
             yield list(group)
 
 
-def _run(connection: Connection, group: list[_Job], attempt_ids: Iterator[int]) -> list[Any]:
+def _run(connection: Connection, *, store: Store, group: list[_Job]) -> list[Any]:
     """Do what a group asks inside one transaction; return each job's result in order."""
     if isinstance(group[0], _Call):
         return [group[0].function(connection)]
     intents = [job for job in group if isinstance(job, Intent)]
-    ids = iter(write_intents(connection, intents, attempt_ids))
+    ids = iter(store.write_intents(connection, intents))
     write_conclusions(connection, [job for job in group if isinstance(job, Conclusion)])
     return [next(ids) if isinstance(job, Intent) else None for job in group]

@@ -100,7 +100,7 @@ def check_sheet(
     campaign: Campaign,
     path: Path,
     *,
-    ledger_path: Path | None,
+    locator: ledger.Locator | None,
     today: date,
     kept_max: int,
     problems_path: Path | None = None,
@@ -112,7 +112,7 @@ def check_sheet(
     Args:
         campaign: says how the sheet is to be read.
         path: the sheet.
-        ledger_path: where the ledger is, if there is one yet; None to compare with nothing.
+        locator: the ledger, if there is one yet; None to compare with nothing.
         today: what ``{today}`` stands for.
         kept_max: how many problems of each kind the report keeps.
         problems_path: where to write the rows that cannot be sent, with all their cells; None for nowhere.
@@ -128,14 +128,14 @@ def check_sheet(
     kinds = ("refused", "skipped", "warnings")
     refused, skipped, notices = (Findings(kept_max, partial(on_found, kind)) for kind in kinds)
     report = CheckReport(campaign, path, sheet.sheet_name, refused, skipped, notices)
-    with _reading(ledger_path) as connection:
+    with _reading(locator) as connection:
         record = ledger.find_campaign(connection, campaign.name) if connection else None
         if connection and record:
             report.is_loaded = ledger.is_loaded(connection, campaign.name, fingerprint(campaign, path, today))
         problems = _find_problems(connection, record, sheet, report, on_rows)
         if problems_path:
             loaded = [Path(record.sheet_path)] if record else []
-            refuse_input(problems_path, campaign, ledger_path, path, *loaded)
+            refuse_input(problems_path, campaign, locator, path, *loaded)
             export_problems(problems, sheet.columns, problems_path)
         else:
             deque(problems, maxlen=0)  # reads them all
@@ -143,12 +143,12 @@ def check_sheet(
 
 
 @contextmanager
-def _reading(ledger_path: Path | None) -> Iterator[ledger.Connection | None]:
+def _reading(locator: ledger.Locator | None) -> Iterator[ledger.Connection | None]:
     """Yield the ledger for reading, None where there is none yet."""
-    if ledger_path is None or not ledger_path.exists():
+    if locator is None or not ledger.is_there(locator):
         yield None
         return
-    with ledger.open_reader(ledger_path) as connection:
+    with ledger.open_reader(locator) as connection:
         yield connection
 
 

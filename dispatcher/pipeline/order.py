@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 from dispatcher.errors import UsageError
+from dispatcher.ledger import Locator
 from dispatcher.models import Campaign, Outcome
 
 _SAID_OF_A_LIMIT = {"sessions_per_second": "limit", "warm_up": "warm_up_s"}
@@ -17,6 +18,7 @@ class SendOrder:
     """What one invocation of ``send`` or ``retry`` was asked to do.
 
     Attributes:
+        locator: the ledger.
         recipients_path: a file to read instead of the campaign's own.
         retry_outcomes: rows whose last attempt ended so are made due first; empty for ``send``.
         people_max: at most so many people are messaged, None is no bound.
@@ -27,7 +29,7 @@ class SendOrder:
     """
 
     campaigns: tuple[Campaign, ...]
-    ledger_path: Path
+    locator: Locator
     api_key: str
     today: date
     recipients_path: Path | None = None

@@ -9,7 +9,7 @@ from dispatcher.models import Campaign, Refusal, State
 from dispatcher.placeholders import fold
 
 
-def refuse_input(out: Path, campaign: Campaign, ledger_path: Path | None, *sheets: Path) -> None:
+def refuse_input(out: Path, campaign: Campaign, locator: ledger.Locator | None, *sheets: Path) -> None:
     """Refuse to write over what the campaign is made of, by whatever name or link it is called.
 
     ``sheets`` are recipients files beside the campaign's own, such as the one that was loaded last.
@@ -21,11 +21,15 @@ def refuse_input(out: Path, campaign: Campaign, ledger_path: Path | None, *sheet
         *((sheet, "the recipients file") for sheet in (campaign.recipients_path, *sheets)),
         (campaign.recipient.suppress_path, "the list of numbers never to be messaged"),
         (campaign.path, "the campaign file"),
-        (ledger_path, "the ledger"),
     ]
     for path, what in inputs:
         if path is not None and _is_same_file(out, path):
-            raise UsageError(f"{out}: is {what}, which is never written to; choose another name")
+            raise UsageError(_NEVER_WRITTEN.format(out, what))
+    if locator is not None and ledger.is_part_of(locator, out):
+        raise UsageError(_NEVER_WRITTEN.format(out, "the ledger"))
+
+
+_NEVER_WRITTEN = "{}: is {}, which is never written to; choose another name"
 
 
 def _is_same_file(one: Path, other: Path) -> bool:
@@ -56,7 +60,7 @@ def export_problems(problems: Iterable[Refusal], columns: Sequence[str], out: Pa
     write_problems(out, columns, rows)
 
 
-def export_outcomes(campaign: Campaign, ledger_path: Path, out: Path, *, states: tuple[State, ...] = ()) -> int:
+def export_outcomes(campaign: Campaign, locator: ledger.Locator, out: Path, *, states: tuple[State, ...] = ()) -> int:
     """Write what became of every row to ``out``; return how many rows.
 
     Without ``states`` the rows of the present sheet are written, in its order; with them every row the
@@ -68,11 +72,11 @@ def export_outcomes(campaign: Campaign, ledger_path: Path, out: Path, *, states:
     """
     from dispatcher.outputs.export import ExportRow, write_export  # heavy: pandas
 
-    with ledger.open_reader(ledger_path) as connection:
+    with ledger.open_reader(locator) as connection:
         record = ledger.find_campaign(connection, campaign.name)
         if record is None:
-            raise LedgerError(f"{ledger_path}: {campaign.name!r} was never sent; `dispatcher send` loads it")
-        refuse_input(out, campaign, ledger_path, Path(record.sheet_path))
+            raise LedgerError(f"{locator}: {campaign.name!r} was never sent; `dispatcher send` loads it")
+        refuse_input(out, campaign, locator, Path(record.sheet_path))
         keys = [fold(label) for label in record.columns]
         rows = (
             ExportRow(

@@ -45,13 +45,16 @@ def send(
     """
     started_s = time.monotonic()
     refuse_contradictions(order)
-    with ledger.RunLock(order.ledger_path) as lock:
-        lock.acquire(wait_s=order.wait_lock_s, is_stopped=stop.is_requested)
-        if order.sandbox and not order.keep_sandbox_ledger:
-            ledger.remove_sandbox_ledger(order.ledger_path)
-        with ledger.Writer(order.ledger_path, sandbox=order.sandbox) as writer:
-            run = _Run(order, writer, on_event=on_event, stop=stop, confirm=confirm, started_s=started_s)
-            return asyncio.run(run.complete())
+    owned = ledger.own(
+        order.locator,
+        kind=ledger.Kind.REHEARSAL if order.sandbox else ledger.Kind.REAL,
+        is_fresh=order.sandbox and not order.keep_sandbox_ledger,
+        wait_s=order.wait_lock_s,
+        is_stopped=stop.is_requested,
+    )
+    with owned as writer:
+        run = _Run(order, writer, on_event=on_event, stop=stop, confirm=confirm, started_s=started_s)
+        return asyncio.run(run.complete())
 
 
 class _Run:

@@ -92,7 +92,7 @@ MUTANTS = (
     ),
     Mutant(
         "synchronous OFF",
-        "ledger/file.py",
+        "ledger/engines/sqlite/connection.py",
         '"synchronous": 2',
         '"synchronous": 0',
         (
@@ -102,7 +102,7 @@ MUTANTS = (
     ),
     Mutant(
         "synchronous NORMAL",
-        "ledger/file.py",
+        "ledger/engines/sqlite/connection.py",
         '"synchronous": 2',
         '"synchronous": 1',
         (_POWER + "test_a_power_loss_breaks_no_promise",),
@@ -175,7 +175,7 @@ MUTANTS = (
     ),
     Mutant(
         "lock not held",
-        "ledger/lock.py",
+        "ledger/engines/sqlite/lock.py",
         "        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)\n",
         "        pass\n",
         (
@@ -185,7 +185,7 @@ MUTANTS = (
     ),
     Mutant(
         "lock beside the symlink",
-        "ledger/mark.py",
+        "ledger/engines/sqlite/location.py",
         "real_path = ledger_path.resolve()",
         "real_path = ledger_path.absolute()",
         ("unit/test_ledger_file.py::test_a_symlink_leads_to_the_same_lock",),
@@ -241,7 +241,7 @@ MUTANTS = (
     ),
     Mutant(
         "foreign keys off",
-        "ledger/file.py",
+        "ledger/engines/sqlite/connection.py",
         '"foreign_keys": 1',
         '"foreign_keys": 0',
         ("unit/test_ledger_rules.py::test_foreign_keys_hold_in_the_writer",),
@@ -269,17 +269,16 @@ MUTANTS = (
     ),
     Mutant(
         "futures done before the commit",
-        "ledger/writer.py",
+        "ledger/engines/sqlite/store.py",
         """\
                 with connection.begin():
-                    return _run(connection, group, self._attempt_ids)
+                    return work(connection)
 """,
         """\
-                if connection.in_transaction() and isinstance(group[0], _Call):
+                if connection.in_transaction():
                     connection.commit()
-                if not connection.in_transaction():
-                    connection.begin()
-                return _run(connection, group, self._attempt_ids)
+                connection.begin()
+                return work(connection)
 """,
         (_WRITER + "test_a_done_future_is_a_commit_others_can_see",),
     ),
@@ -307,7 +306,7 @@ MUTANTS = (
     ),
     Mutant(
         "the spill is not replayed",
-        "ledger/writer.py",
+        "ledger/engines/sqlite/store.py",
         "                replay_conclusions(connection, self._spill.read())\n",
         "",
         (_WRITER + "test_an_outcome_that_cannot_be_written_is_spilled_and_found_by_the_next_run",),
@@ -321,14 +320,14 @@ MUTANTS = (
     ),
     Mutant(
         "a swapped ledger goes unnoticed",
-        "ledger/writer.py",
+        "ledger/engines/sqlite/store.py",
         "        if not is_intact:\n",
-        "        if not is_intact and self._jobs is None:\n",
+        "        if not is_intact and self._seal is None:\n",
         ("unit/test_ledger_file.py::test_a_ledger_meddled_with_during_a_run_takes_no_more_intents",),
     ),
     Mutant(
         "a lost wal goes unnoticed",
-        "ledger/mark.py",
+        "ledger/engines/sqlite/watermark.py",
         "        if attempt_id < known:\n",
         "        if attempt_id < 0:\n",
         (_DAMAGE + "test_a_lost_wal_is_noticed",),

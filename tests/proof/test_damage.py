@@ -17,11 +17,12 @@ from sqlalchemy.pool import StaticPool
 
 from dispatcher import ledger
 from dispatcher.errors import LedgerError
-from dispatcher.ledger import file
-from dispatcher.ledger.mark import Mark
+from dispatcher.ledger.engines.sqlite.errors import translated
+from dispatcher.ledger.engines.sqlite.integrity import check_pages
+from dispatcher.ledger.engines.sqlite.watermark import Watermark
 from dispatcher.ledger.queue import Intent, write_intents
 from dispatcher.models import State
-from tests.support.ledgers import ACCEPTED, CAMPAIGN, IN_DOUBT, REJECTED, load, person, send, states
+from tests.support.ledgers import ACCEPTED, CAMPAIGN, IN_DOUBT, REJECTED, load, open_once, person, send, states
 
 SHEET = [person(index, key=f"appointment-{index}") for index in range(6)]
 PAGE = 4096
@@ -32,7 +33,7 @@ WAITING = {(row.to, row.key) for row in SHEET[3:5]}
 def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """Return a small ledger, all of it: one accepted, failed and in doubt, two waiting, one withdrawn."""
     path = tmp_path_factory.mktemp("sound") / "ledger.db"
-    with ledger.Writer(path) as writer:
+    with ledger.own(path) as writer:
         load(writer, SHEET)
         for recipient_id, outcome in ((1, ACCEPTED), (2, REJECTED), (3, IN_DOUBT)):
             send(writer, recipient_id, outcome)
@@ -84,7 +85,7 @@ class Image:
     def verify(self) -> None:
         """Look at all that the checks at the start, a status and an export look at."""
         with self._engine.connect() as connection, connection.begin():
-            file._check(connection, "quick_check")
+            check_pages(connection)
             ledger.count_states(connection, 1)
             list(ledger.read_rows(connection, 1))
             list(ledger.read_rows(connection, 1, tuple(State)))
@@ -100,7 +101,7 @@ def flipped(content: bytes, bit: int) -> bytes:
 def sent(image: Image, how: str) -> set[tuple[str, str]]:
     """Return whom a run would message; nobody when it finds the damage, which it must tell as ledger trouble."""
     try:
-        with file.translated(Path("ledger.db")):
+        with translated(Path("ledger.db")):
             return image.sent_without_a_load() if how == "unchanged" else image.sent_after_a_load()
     except LedgerError:
         return set()
@@ -162,7 +163,7 @@ def test_a_flipped_bit_in_a_state_a_number_or_a_key_is_found(sound: bytes, word:
 def is_found(image: Image) -> bool:
     """Return whether the damage is told as ledger trouble."""
     try:
-        with file.translated(Path("ledger.db")):
+        with translated(Path("ledger.db")):
             image.verify()
             image.sent_after_a_load()
     except LedgerError:
@@ -192,14 +193,14 @@ def path(tmp_path: Path, sound: bytes) -> Path:
 def refusal_of(path: Path) -> str:
     """Return why the ledger cannot be opened for a run."""
     with pytest.raises(LedgerError) as caught:
-        ledger.Writer(path).close()
+        open_once(path)
     return str(caught.value)
 
 
 def test_a_ledger_that_was_cut_off_is_refused(path: Path, sound: bytes) -> None:
-    """At any page, and in the middle of one; an empty file would be a new ledger, which the mark refuses."""
-    ledger.Writer(path).close()
-    Mark(path).set(3)
+    """At any page, and in the middle of one; an empty file would be a new ledger, which the watermark refuses."""
+    open_once(path)
+    Watermark(path).set(3)
     for size in (*range(0, len(sound), PAGE), 100, 5000):
         path.write_bytes(sound[:size])
 
@@ -220,7 +221,7 @@ def test_a_page_of_garbage_is_refused(path: Path, sound: bytes, page: int) -> No
 def leave_killed(path: Path, copy: Path) -> None:
     """Make a copy of all files as they are in the middle of a run, after row 4 was accepted."""
     copy.mkdir()
-    with ledger.Writer(path) as writer:
+    with ledger.own(path) as writer:
         send(writer, 4, ACCEPTED)
         for suffix in ("", "-wal", ".lock", ".spill"):
             shutil.copy(f"{path}{suffix}", copy)
@@ -237,20 +238,17 @@ def test_a_lost_wal_is_noticed(path: Path, tmp_path: Path) -> None:
         f" would get a second message. Put the newest copy back, or remove {killed}.lock to go on with this one"
     )
     Path(f"{killed}.lock").unlink()
-    ledger.Writer(killed).close()
+    open_once(killed)
 
 
 def test_an_older_copy_put_back_is_noticed(path: Path, sound: bytes) -> None:
     """Also with the older ``-wal``, also after the run ended well, also when the ledger was removed for good."""
-    with ledger.RunLock(path) as lock, ledger.Writer(path) as writer:
-        lock.acquire()
+    with ledger.own(path) as writer:
         send(writer, 4, ACCEPTED)
     path.write_bytes(sound)
 
     assert "holds 3 attempts, but 4 were made with it" in refusal_of(path)
-    with ledger.RunLock(path) as lock:
-        lock.acquire()
-        assert "holds 3 attempts, but 4 were made with it" in refusal_of(path)
+    assert "holds 3 attempts, but 4 were made with it" in refusal_of(path)
     path.unlink()
     assert "holds 0 attempts, but 4 were made with it" in refusal_of(path)
 
@@ -260,19 +258,19 @@ def test_a_killed_ledger_with_its_wal_is_whole(path: Path, tmp_path: Path) -> No
     killed = tmp_path / "killed" / "ledger.db"
     leave_killed(path, killed.parent)
 
-    with ledger.Writer(killed):
+    with ledger.own(killed):
         assert states(killed)[SHEET[3].key] == "accepted"
 
 
 def test_a_foreign_wal_sends_nothing_twice(path: Path, tmp_path: Path) -> None:
-    """SQLite applies any ``-wal`` that lies there: another ledger's is found by the mark or by the checks."""
+    """SQLite applies any ``-wal`` that lies there: another ledger's is found by the watermark or by the checks."""
     other = tmp_path / "other" / "ledger.db"
     other.parent.mkdir()
     fresh = tmp_path / "fresh.db"
-    with ledger.Writer(fresh) as writer:
+    with ledger.own(fresh) as writer:
         load(writer, SHEET)
         shutil.copy(f"{fresh}-wal", f"{path}-wal")
-    Mark(path).set(3)
+    Watermark(path).set(3)
 
     refusal = refusal_of(path)
 
@@ -291,7 +289,7 @@ def test_a_torn_wal_loses_only_what_was_never_promised(path: Path, tmp_path: Pat
         Path(f"{killed}-wal").write_bytes(wal[:size])
 
         try:
-            with ledger.Writer(killed) as writer:
+            with ledger.own(killed) as writer:
                 writer.call(ledger.sweep_dead_run).result()
             assert states(killed)[SHEET[3].key] in ("in_doubt", "accepted"), size
         except LedgerError as error:

@@ -15,7 +15,8 @@ from sqlalchemy import text
 
 from dispatcher import ledger
 from dispatcher.errors import LedgerError
-from dispatcher.ledger import file
+from dispatcher.ledger.engines.sqlite.connection import WRITER_SETTINGS, read_pragma
+from dispatcher.ledger.engines.sqlite.opening import open_writer
 from dispatcher.models import AttemptResult
 from tests.support.ledgers import (
     ACCEPTED,
@@ -29,6 +30,7 @@ from tests.support.ledgers import (
     person,
     query,
     states,
+    writing,
 )
 from tests.support.recorded_disk import Disk, Promise, Step, Sync, Write, crash_image, recording, write_image
 
@@ -44,7 +46,7 @@ def path(tmp_path: Path) -> Path:
 
 def play(path: Path, disk: Disk) -> None:
     """Load, send one by one and in groups, load again, die and sweep; promise what each future promises."""
-    with ledger.Writer(path) as writer:
+    with ledger.own(path) as writer:
         load(writer, [person(index) for index in range(30)])
         disk.steps.append(Promise(("loaded", 30)))
         run_id = begin_run(writer)
@@ -53,7 +55,7 @@ def play(path: Path, disk: Disk) -> None:
             send(writer, disk, [recipient_id], run_id, next(outcomes))
         for first in (15, 20):
             send(writer, disk, list(range(first, first + 5)), run_id, next(outcomes))
-    with ledger.Writer(path) as writer:
+    with ledger.own(path) as writer:
         load(writer, [person(index, name="corrected") for index in range(35)], fingerprint="g")
         disk.steps.append(Promise(("loaded", 35)))
         attempt_id = writer.intend(25, run_id).result()
@@ -80,11 +82,11 @@ def judge_image(folder: Path, promises: Sequence[tuple[object, ...]]) -> str:
     """Return what a crash image is: ``sound``, ``corrupt``, or which promise it breaks."""
     path = folder / "ledger.db"
     try:
-        engine = file.open_writer(path, sandbox=False)
+        engine = open_writer(path, ledger.Kind.REAL)
     except LedgerError as error:
         return f"corrupt: {error}"
     with engine.connect() as connection:
-        if file._pragma(connection, "integrity_check") != "ok":
+        if read_pragma(connection, "integrity_check") != "ok":
             return "corrupt: integrity"
         rows = connection.execute(text("SELECT count(*) FROM recipients")).scalar() or 0
         found = {row.id: row.outcome for row in connection.execute(text("SELECT id, outcome FROM attempts"))}
@@ -104,12 +106,12 @@ def lose_power(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, coun
     seed = random.randrange(1 << 32)
     choice = random.Random(seed)
     # So that checkpoints and restarts of the -wal happen within the run; everything else is as in earnest.
-    monkeypatch.setitem(file._WRITER_SETTINGS, "wal_autocheckpoint", 25)
+    monkeypatch.setitem(WRITER_SETTINGS, "wal_autocheckpoint", 25)
     disk = Disk()
     with recording(monkeypatch, disk):
         play(path, disk)
     verdicts: Counter[str] = Counter()
-    monkeypatch.setitem(file._WRITER_SETTINGS, "synchronous", 0)  # judging needs no syncs
+    monkeypatch.setitem(WRITER_SETTINGS, "synchronous", 0)  # judging needs no syncs
     for number in range(count):
         steps: list[Step] = disk.steps[: choice.randrange(len(disk.steps) + 1)]
         folder = tmp_path / f"image{number}"
@@ -124,7 +126,7 @@ def lose_power(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, coun
 
 def test_the_workload_exercises_checkpoints(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A proof about power loss needs the database itself to be written in the middle of the run."""
-    monkeypatch.setitem(file._WRITER_SETTINGS, "wal_autocheckpoint", 25)
+    monkeypatch.setitem(WRITER_SETTINGS, "wal_autocheckpoint", 25)
     disk = Disk()
     with recording(monkeypatch, disk):
         play(path, disk)
@@ -156,7 +158,7 @@ def test_a_weaker_setting_loses_what_was_promised(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, kind: str
 ) -> None:
     """The same test with ``synchronous`` at NORMAL or OFF fails: without that it would prove nothing."""
-    monkeypatch.setitem(file._WRITER_SETTINGS, "synchronous", mode)
+    monkeypatch.setitem(WRITER_SETTINGS, "synchronous", mode)
 
     verdicts, seed = lose_power(path, tmp_path, monkeypatch, 60)
 
@@ -193,7 +195,7 @@ class Server:
 
 def run_until_refused(path: Path, server: Server) -> None:
     """Do what a run does, and stop like a run when the ledger refuses: no intent on disk, no request."""
-    with ledger.Writer(path, patience_s=0) as writer:
+    with writing(path, patience_s=0) as writer:
         writer.call(ledger.sweep_dead_run).result()
         if not writer.call(ledger.is_loaded, CAMPAIGN, "f").result():
             load(writer, [person(index) for index in range(4)])
@@ -253,7 +255,7 @@ def test_a_refused_operation_makes_no_duplicate_and_loses_no_outcome(
 ) -> None:
     """N = 1, 2, ... until clean: after a refused intent nothing is sent; a refused outcome is found by the next run."""
     loaded = tmp_path / "loaded.db"
-    with ledger.Writer(loaded) as writer:
+    with ledger.own(loaded) as writer:
         load(writer, [person(index) for index in range(4)])
 
     tried = refuse_each_operation(tmp_path, monkeypatch, loaded.read_bytes(), error, is_passing=is_passing)
@@ -274,12 +276,10 @@ def test_a_refused_operation_from_nothing_on(
 FILL = """
 import resource, sys
 from pathlib import Path
-from dispatcher import ledger
-from dispatcher.errors import LedgerError
-from tests.support.ledgers import ACCEPTED, begin_run, load, person
+from tests.support.ledgers import ACCEPTED, begin_run, load, person, writing
 
 path = Path(sys.argv[1])
-with ledger.Writer(path, patience_s=0) as writer:
+with writing(path, patience_s=0) as writer:
     load(writer, [person(index) for index in range(50)])
     run_id = begin_run(writer)
     attempt_id = writer.intend(1, run_id).result()
@@ -304,6 +304,6 @@ def test_a_disk_that_is_really_full_keeps_the_outcome(path: Path) -> None:
     assert first.startswith(f"{path}: the disk refuses to write (disk I/O error)")
     assert first.endswith(f"MB are free there. Make room and run it again; the outcome is kept in {path}.spill")
     assert second.startswith(f"{path}: the disk refuses to write")
-    with ledger.Writer(path) as writer:
+    with ledger.own(path) as writer:
         assert writer.call(ledger.sweep_dead_run).result() == 0
     assert list(states(path).values()).count("accepted") == 1

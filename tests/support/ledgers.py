@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dispatcher import ledger
+from dispatcher.ledger.locator import find_engine
 from dispatcher.ledger.schema import ALLOWED_MOVES
 from dispatcher.models import AttemptResult, Outcome, Recipient, Refusal, State
 
@@ -31,6 +32,20 @@ def wrong(
 ) -> Refusal:
     """Return a row that is not sent."""
     return Refusal(row_number, "phone", "x", f"row {row_number} is wrong", {"phone": "x"} | values, state, key, to)
+
+
+@contextmanager
+def writing(locator: ledger.Locator, **options: Any) -> Iterator[ledger.Writer]:
+    """Own a ledger with a writer of less patience, or of another clock, than a run's."""
+    owned = find_engine(locator).own(kind=ledger.Kind.REAL, is_fresh=False, wait_s=0, is_stopped=lambda: False)
+    with owned as store, ledger.Writer(store, **options) as writer:
+        yield writer
+
+
+def open_once(locator: ledger.Locator, *, kind: ledger.Kind | None = ledger.Kind.REAL, is_fresh: bool = False) -> None:
+    """Own a ledger for a moment, as a run does that finds nothing to do."""
+    with ledger.own(locator, kind=kind, is_fresh=is_fresh):
+        pass
 
 
 def load(

@@ -226,8 +226,8 @@ def recording(monkeypatch: pytest.MonkeyPatch, disk: Disk) -> Iterator[None]:
             return _Connection(apsw.Connection(uri, flags=flags, vfs=vfs.name))
 
     with monkeypatch.context() as patch:
-        patch.setattr("dispatcher.ledger.file._connect", connect)
-        patch.setattr("dispatcher.ledger.spill.os.fsync", lambda descriptor: None)
+        patch.setattr("dispatcher.ledger.engines.sqlite.connection._connect", connect)
+        patch.setattr("dispatcher.ledger.engines.sqlite.spill.os.fsync", lambda descriptor: None)
         yield
     vfs.unregister()
 

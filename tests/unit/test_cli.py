@@ -18,7 +18,7 @@ from dispatcher.cli.live import TextView
 from dispatcher.cli.printing import JsonList, print_json
 from dispatcher.cli.run_report import ask_to_send, describe_plan
 from dispatcher.cli.settings import Settings
-from dispatcher.ledger import AgentRecord, Writer
+from dispatcher.ledger import AgentRecord, own
 from dispatcher.models import AttemptResult, Outcome, State
 from dispatcher.pipeline import Plan, RowDone, SendOrder, WarmUp, check_sheet
 from tests.support.command_line import API_KEY, REPOSITORY, Desk, people
@@ -148,7 +148,7 @@ def test_check_keeps_the_first_problems_only(tmp_path: Path) -> None:
     report = check_sheet(
         campaign,
         campaign.recipients_path,
-        ledger_path=None,
+        locator=None,
         today=TODAY,
         kept_max=3,
         on_found=lambda kind, problem: told.append((kind, problem.row_number)),
@@ -487,7 +487,7 @@ def test_status_of_a_rehearsal_without_a_campaign(desk: Desk, monkeypatch: pytes
 
 def test_status_of_a_ledger_without_campaigns_says_so(desk: Desk) -> None:
     """Nothing at all would look like a failure."""
-    with Writer(desk.ledger):
+    with own(desk.ledger):
         pass
 
     shown = desk.run("status", "--ledger", desk.ledger)

@@ -14,9 +14,12 @@ import pytest
 
 from dispatcher import ledger
 from dispatcher.errors import LedgerError
-from dispatcher.ledger import file, place
+from dispatcher.ledger.engines.sqlite import connection as sqlite_connection
+from dispatcher.ledger.engines.sqlite import location
+from dispatcher.ledger.engines.sqlite.lock import RunLock
+from dispatcher.ledger.engines.sqlite.opening import open_writer, remove_rehearsal
 from dispatcher.models import State
-from tests.support.ledgers import ACCEPTED, begin_run, changing, load, person, query, send, states
+from tests.support.ledgers import ACCEPTED, begin_run, changing, load, open_once, person, query, send, states
 
 
 @pytest.fixture
@@ -28,7 +31,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def closed(path: Path) -> Path:
     """Return a ledger with two people, one of them messaged, that nobody has open."""
-    with ledger.Writer(path) as writer:
+    with ledger.own(path) as writer:
         load(writer, [person(0), person(1)])
         send(writer, 1, ACCEPTED)
     return path
@@ -37,7 +40,7 @@ def closed(path: Path) -> Path:
 def refusal_of(path: Path) -> str:
     """Return why the ledger cannot be opened for writing."""
     with pytest.raises(LedgerError) as caught:
-        ledger.Writer(path).close()
+        open_once(path)
     return str(caught.value)
 
 
@@ -45,8 +48,7 @@ def test_all_files_are_private(path: Path) -> None:
     """Numbers of people lie in the ledger: only its owner reads it and its side files."""
     old = os.umask(0)
     try:
-        with ledger.RunLock(path) as lock, ledger.Writer(path) as writer:
-            lock.acquire()
+        with ledger.own(path) as writer:
             load(writer, [person(0)])
             modes = {found.name: stat.S_IMODE(found.stat().st_mode) for found in path.parent.iterdir()}
     finally:
@@ -65,10 +67,10 @@ def test_a_closed_ledger_is_one_file(closed: Path) -> None:
 def test_the_settings_are_those_that_lose_nothing(path: Path) -> None:
     """WAL with FULL, foreign keys on, read back from the very connection that writes."""
     names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout", "trusted_schema", "cell_size_check")
-    engine = file.open_writer(path, sandbox=False)
+    engine = open_writer(path, ledger.Kind.REAL)
 
     with engine.connect() as connection:
-        found = {name: file._pragma(connection, name) for name in names}
+        found = {name: sqlite_connection.read_pragma(connection, name) for name in names}
     engine.dispose()
 
     assert found == {
@@ -83,7 +85,7 @@ def test_the_settings_are_those_that_lose_nothing(path: Path) -> None:
 
 def test_a_setting_that_does_not_take_is_an_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file system that cannot do what the promise needs is found before the first row."""
-    monkeypatch.setitem(file._WRITER_SETTINGS, "synchronous", 7)
+    monkeypatch.setitem(sqlite_connection.WRITER_SETTINGS, "synchronous", 7)
 
     assert refusal_of(path) == f"{path}: synchronous is 0 and must be 7; keep the ledger on a local disk"
 
@@ -107,20 +109,20 @@ def test_a_foreign_file_is_left_alone(path: Path) -> None:
 
 def test_a_rehearsal_and_the_real_thing_never_mix(path: Path) -> None:
     """A sandbox's ``accepted`` in a real ledger would silence a person for ever."""
-    ledger.Writer(path, sandbox=True).close()
+    open_once(path, kind=ledger.Kind.REHEARSAL)
     assert refusal_of(path) == f"{path}: this is a rehearsal's ledger; choose another file with --ledger"
-    ledger.Writer(path, sandbox=None).close()
-    ledger.remove_sandbox_ledger(path)
+    open_once(path, kind=None)
+    remove_rehearsal(path)
     assert [found.name for found in path.parent.iterdir()] == ["ledger.db.lock"]
-    ledger.remove_sandbox_ledger(path)
+    remove_rehearsal(path)
 
-    ledger.Writer(path).close()
+    open_once(path)
 
     real = f"^{re.escape(str(path))}: this ledger holds real outcomes; choose another file for the rehearsal$"
     with pytest.raises(LedgerError, match=real):
-        ledger.Writer(path, sandbox=True)
+        open_once(path, kind=ledger.Kind.REHEARSAL)
     with pytest.raises(LedgerError, match=real):
-        ledger.remove_sandbox_ledger(path)
+        open_once(path, kind=ledger.Kind.REHEARSAL, is_fresh=True)
     assert path.exists()
 
 
@@ -155,15 +157,17 @@ def test_a_ledger_that_cannot_be_created_says_why(tmp_path: Path, where: str) ->
     cause = "No such file or directory" if "nowhere" in where else "Not a directory"
 
     with pytest.raises(LedgerError) as caught:
-        ledger.RunLock(path).acquire()
+        RunLock(path).acquire()
 
     assert str(caught.value) == f"{path}.lock: the lock file cannot be made: {cause}"
-    assert cause in refusal_of(path)
+    with pytest.raises(LedgerError) as caught:
+        open_writer(path, None)
+    assert str(caught.value) == f"{path}: the ledger cannot be created: {cause}"
 
 
 def test_a_reader_sees_whole_commits_while_the_writer_writes(closed: Path) -> None:
     """``status`` in another window disturbs nothing, sees no half of a commit, and leaves the files alone."""
-    with ledger.Writer(closed) as writer:
+    with ledger.own(closed) as writer:
         for index in range(20):
             with ledger.open_reader(closed) as reader:
                 before = ledger.count_states(reader, 1)
@@ -188,7 +192,7 @@ def test_a_reader_after_a_killed_run_sees_every_commit(path: Path, tmp_path: Pat
     """What a dead run had committed lies in the ``-wal``; it is read without the dead run's memory of it."""
     killed = tmp_path / "killed"
     killed.mkdir()
-    with ledger.Writer(path) as writer:
+    with ledger.own(path) as writer:
         load(writer, [person(0)])
         writer.intend(1, begin_run(writer)).result()
         for suffix in ("", "-wal"):
@@ -212,8 +216,8 @@ def test_a_symlink_leads_to_the_same_lock(closed: Path, tmp_path: Path) -> None:
     link = tmp_path / "link.db"
     link.symlink_to(closed)
 
-    assert ledger.RunLock(link).path == ledger.RunLock(closed).path
-    with ledger.Writer(link) as writer:
+    assert RunLock(link).path == RunLock(closed).path
+    with ledger.own(link) as writer:
         load(writer, [person(0), person(1), person(2)], fingerprint="g")
     assert sorted(found.name for found in tmp_path.iterdir()) == ["ledger.db", "ledger.db.lock", "link.db"]
     assert len(states(closed)) == 3
@@ -243,22 +247,22 @@ MOUNTS = """\
 )
 def test_a_network_file_system_is_refused(monkeypatch: pytest.MonkeyPatch, where: str, kind: str | None) -> None:
     """Locks do not reach the other machines there; the nearest mount point decides."""
-    monkeypatch.setattr(place, "_read_mounts", lambda: MOUNTS)
+    monkeypatch.setattr(location, "_read_mounts", lambda: MOUNTS)
 
     if kind is None:
-        place.refuse_unfit_place(Path(where))
+        location.refuse_unfit_location(Path(where))
         return
     with pytest.raises(LedgerError) as caught:
-        place.refuse_unfit_place(Path(where))
+        location.refuse_unfit_location(Path(where))
 
     assert str(caught.value) == f"{where}: lies on a network file system ({kind}); keep the ledger on a local disk"
 
 
 def test_a_system_that_does_not_tell_its_mounts_is_trusted(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
     """Without /proc nothing is known against the place."""
-    monkeypatch.setattr(place, "_MOUNTS_PATH", path / "nowhere")
+    monkeypatch.setattr(location, "_MOUNTS_PATH", path / "nowhere")
 
-    place.refuse_unfit_place(path)
+    location.refuse_unfit_location(path)
 
 
 def replace_by_copy(path: Path) -> None:
@@ -300,7 +304,7 @@ def change_with_a_tool(path: Path) -> None:
 def test_a_ledger_meddled_with_during_a_run_takes_no_more_intents(closed: Path, meddle: object) -> None:
     """SQLite goes on without an error when its files are swapped; the writer notices before the next send."""
     assert callable(meddle)
-    with ledger.Writer(closed) as writer:
+    with ledger.own(closed) as writer:
         run_id = begin_run(writer)
         meddle(closed)
 
@@ -312,7 +316,7 @@ def test_a_ledger_meddled_with_during_a_run_takes_no_more_intents(closed: Path, 
 
 def test_looking_at_a_ledger_during_a_run_is_no_meddling(closed: Path) -> None:
     """Any SQLite tool may read, and a copy may be made the right way."""
-    with ledger.Writer(closed) as writer:
+    with ledger.own(closed) as writer:
         run_id = begin_run(writer)
         run_tool(closed, "SELECT * FROM v_failed", f"VACUUM INTO '{closed}.copy'")
 

@@ -48,7 +48,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def writer(path: Path) -> Iterator[ledger.Writer]:
     """Yield a writer to a new ledger."""
-    with ledger.Writer(path) as writer:
+    with ledger.own(path) as writer:
         yield writer
 
 
@@ -265,7 +265,7 @@ def test_a_purged_row_takes_no_remarks(writer: ledger.Writer, path: Path) -> Non
     """Whoever was forgotten stays forgotten."""
     load(writer, [ADA, BEA], used=USED)
     send(writer, 1, ACCEPTED)
-    writer.call(purge_campaign, CAMPAIGN, timedelta(seconds=-1)).result()
+    writer.call(purge_campaign, campaign_id(writer), timedelta(seconds=-1)).result()
     send(writer, 2, ACCEPTED)
 
     load(writer, [person(0, remark="called"), person(1, remark="called")], fingerprint="g", used=USED)
@@ -452,13 +452,13 @@ def test_find_due_gives_back_what_was_loaded(writer: ledger.Writer) -> None:
 )
 def test_a_damaged_row_is_never_due(path: Path, change: str) -> None:
     """The digest of number, key and cells is verified before a row is sent, loaded again or shown."""
-    with ledger.Writer(path) as writer:
+    with ledger.own(path) as writer:
         load(writer, [ADA])
     with changing(path) as connection:
         connection.execute(f"UPDATE recipients SET {change}")  # noqa: S608 - the test's own words
 
     damaged = re.escape("row 2 in the ledger is damaged (its digest differs); nothing of it was sent")
-    with ledger.Writer(path) as writer:
+    with ledger.own(path) as writer:
         with pytest.raises(LedgerError, match=damaged):
             writer.call(ledger.find_due, campaign_id(writer), after=(0, 0), count=9).result()
         with pytest.raises(LedgerError, match=damaged):

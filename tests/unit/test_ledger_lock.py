@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from dispatcher import ledger
 from dispatcher.errors import InterruptedRunError, LockHeldError
+from dispatcher.ledger.engines.sqlite.lock import RunLock
 
 HOLD = """
 import sys
 from pathlib import Path
-from dispatcher import ledger
-lock = ledger.RunLock(Path(sys.argv[1]))
+from dispatcher.ledger.engines.sqlite.lock import RunLock
+lock = RunLock(Path(sys.argv[1]))
 lock.acquire()
 print("held", flush=True)
 sys.stdin.read()
@@ -44,7 +44,7 @@ def test_the_second_process_learns_who_holds_the_lock(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     with held_elsewhere(path) as process:
         with pytest.raises(LockHeldError) as caught:
-            ledger.RunLock(path).acquire()
+            RunLock(path).acquire()
 
         assert re.fullmatch(
             rf"another run holds {re.escape(str(path))}\.lock: process {process.pid} on"
@@ -60,7 +60,7 @@ def test_a_killed_holder_lets_go(tmp_path: Path) -> None:
         process.kill()
         process.wait()
 
-        with ledger.RunLock(path) as lock:
+        with RunLock(path) as lock:
             lock.acquire()
             owner = json.loads((tmp_path / "ledger.db.lock").read_text())
 
@@ -76,9 +76,9 @@ def test_waiting_for_the_lock_ends_with_the_holder(tmp_path: Path, monkeypatch: 
             process.kill()
             process.wait()
 
-        monkeypatch.setattr("dispatcher.ledger.lock.time.sleep", end_the_other)
+        monkeypatch.setattr("dispatcher.ledger.engines.sqlite.lock.time.sleep", end_the_other)
 
-        with ledger.RunLock(path) as lock:
+        with RunLock(path) as lock:
             lock.acquire(wait_s=600)
 
 
@@ -86,7 +86,7 @@ def test_waiting_for_the_lock_has_an_end(tmp_path: Path) -> None:
     """When the time to wait is over the holder is named."""
     path = tmp_path / "ledger.db"
     with held_elsewhere(path), pytest.raises(LockHeldError, match="another run holds"):
-        ledger.RunLock(path).acquire(wait_s=0.01)
+        RunLock(path).acquire(wait_s=0.01)
 
 
 def test_waiting_for_the_lock_can_be_stopped(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_waiting_for_the_lock_can_be_stopped(tmp_path: Path) -> None:
         held_elsewhere(path),
         pytest.raises(InterruptedRunError, match=r"^stopped while waiting for the other run$"),
     ):
-        ledger.RunLock(path).acquire(wait_s=600, is_stopped=lambda: True)
+        RunLock(path).acquire(wait_s=600, is_stopped=lambda: True)
 
 
 def test_a_lock_without_its_owner_s_name_still_holds(tmp_path: Path) -> None:
@@ -106,13 +106,13 @@ def test_a_lock_without_its_owner_s_name_still_holds(tmp_path: Path) -> None:
         (tmp_path / "ledger.db.lock").write_text("")
 
         with pytest.raises(LockHeldError, match=r"it has just begun$"):
-            ledger.RunLock(path).acquire()
+            RunLock(path).acquire()
 
 
 def test_releasing_lets_the_next_one_in(tmp_path: Path) -> None:
     """A lock can be released twice, and before it was taken."""
     path = tmp_path / "ledger.db"
-    first, second = ledger.RunLock(path), ledger.RunLock(path)
+    first, second = RunLock(path), RunLock(path)
     first.release()
     first.acquire()
     with pytest.raises(LockHeldError):

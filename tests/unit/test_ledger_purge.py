@@ -36,7 +36,7 @@ def path(tmp_path: Path) -> Path:
     told = AttemptResult(
         Outcome.ACCEPTED, "SecretReason", 200, headers_sent=True, session_id="s-1", answer="SecretAnswer"
     )
-    with ledger.Writer(path) as writer:
+    with ledger.own(path) as writer:
         load(writer, SHEET)
         for recipient_id, outcome in ((1, told), (2, REJECTED), (3, IN_DOUBT)):
             send(writer, recipient_id, outcome)
@@ -83,7 +83,7 @@ def test_only_what_was_finished_long_enough_ago_is_purged(path: Path) -> None:
     assert ledger.purge(path, "other", older_than=AT_ONCE) == 0
 
     assert query(path, "SELECT count(*) FROM recipients WHERE purged_at IS NOT NULL") == [(0,)]
-    with ledger.Writer(path) as writer:
+    with ledger.own(path) as writer:
         assert writer.call(ledger.is_loaded, CAMPAIGN, "g").result()
 
 
@@ -94,7 +94,7 @@ def test_the_promise_outlives_the_purge(path: Path) -> None:
 
     with ledger.open_reader(path) as reader:
         said = [change for _, change in ledger.classify_changes(reader, CAMPAIGN, changed)]
-    with ledger.Writer(path) as writer:
+    with ledger.own(path) as writer:
         assert not writer.call(ledger.is_loaded, CAMPAIGN, "g").result()
         load(writer, changed, fingerprint="h")
         due = writer.call(ledger.find_due, campaign_id(writer), after=(0, 0), count=9).result()
@@ -113,7 +113,7 @@ def test_the_promise_outlives_the_purge(path: Path) -> None:
 def test_a_purged_row_that_comes_back_is_whole_again(path: Path) -> None:
     """A failed row of the sheet takes its values from there, and ``retry`` sends it; a withdrawn one waits."""
     ledger.purge(path, CAMPAIGN, older_than=AT_ONCE)
-    with ledger.Writer(path) as writer:
+    with ledger.own(path) as writer:
         assert writer.call(ledger.retry, campaign_id(writer), tuple(Outcome)).result() == 0
 
         load(writer, SHEET, fingerprint="h")
@@ -177,7 +177,7 @@ def test_two_ledgers_hash_differently(tmp_path: Path) -> None:
     """Each ledger has a key of its own: hashes of two cannot be compared."""
     keys = set()
     for name in ("one.db", "two.db"):
-        with ledger.Writer(tmp_path / name) as writer:
+        with ledger.own(tmp_path / name) as writer:
             load(writer, [person(0)])
             send(writer, 1, ACCEPTED)
         ledger.purge(tmp_path / name, CAMPAIGN, older_than=AT_ONCE)

@@ -36,7 +36,7 @@ FORBIDDEN = [move for move in MOVES if move not in ALLOWED]
 def path(tmp_path: Path) -> Path:
     """Return a ledger with one person who waits."""
     path = tmp_path / "ledger.db"
-    with ledger.Writer(path) as writer:
+    with ledger.own(path) as writer:
         load(writer, [person(0)])
     return path
 
@@ -44,7 +44,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def sent(path: Path) -> Path:
     """Return a ledger with one person who was messaged."""
-    with ledger.Writer(path) as writer:
+    with ledger.own(path) as writer:
         send(writer, 1, ACCEPTED)
     return path
 
@@ -53,7 +53,7 @@ def sent(path: Path) -> Path:
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a ledger with one person who waits, for tests that only copy it."""
     path = tmp_path_factory.mktemp("filled") / "ledger.db"
-    with ledger.Writer(path) as writer:
+    with ledger.own(path) as writer:
         load(writer, [person(0)])
     return path
 
@@ -136,7 +136,7 @@ def test_a_forbidden_move_is_refused(filled: Path, old: State, new: State) -> No
 )
 def test_history_and_identity_cannot_be_rewritten(sent: Path, statement: str, refusal: str) -> None:
     """Attempts and events are append-only, a key belongs to its row for ever, and no number is impossible."""
-    with ledger.Writer(sent) as writer:
+    with ledger.own(sent) as writer:
         writer.call(ledger.note_limit, "agent", 1).result()
     with changing(sent) as connection:
         connection.execute("INSERT INTO events VALUES (1, 1, 't', 'me', 'in_doubt', 'accepted', 'r')")
@@ -159,7 +159,7 @@ def test_an_unknown_state_or_outcome_is_refused(filled: Path, sent: Path) -> Non
 def test_a_row_that_can_be_sent_has_a_key_and_a_number(tmp_path: Path) -> None:
     """Only rows that are never sent may lack them."""
     path = tmp_path / "ledger.db"
-    with ledger.Writer(path) as writer:
+    with ledger.own(path) as writer:
         load(writer, [wrong(2)])
 
     with (
@@ -171,7 +171,7 @@ def test_a_row_that_can_be_sent_has_a_key_and_a_number(tmp_path: Path) -> None:
 
 def test_an_attempt_is_open_or_has_an_end_and_an_outcome(path: Path) -> None:
     """Half an ending is no ending."""
-    with ledger.Writer(path) as writer:
+    with ledger.own(path) as writer:
         writer.intend(1, begin_run(writer)).result()
 
     with (
@@ -184,7 +184,7 @@ def test_an_attempt_is_open_or_has_an_end_and_an_outcome(path: Path) -> None:
 def test_foreign_keys_hold_in_the_writer(path: Path) -> None:
     """An attempt belongs to a row and to a run that exist."""
     with (
-        ledger.Writer(path) as writer,
+        ledger.own(path) as writer,
         pytest.raises(LedgerError, match=r"FOREIGN KEY constraint failed"),
     ):
         writer.intend(1, 99).result()
@@ -214,7 +214,7 @@ def test_outcome_words_and_state_words_differ_by_more_than_a_bit() -> None:
 
 def test_the_views_open_in_any_sqlite_tool(sent: Path) -> None:
     """People who know SQL need nothing of this program."""
-    with ledger.Writer(sent) as writer:
+    with ledger.own(sent) as writer:
         load(writer, [person(0), wrong(3)], fingerprint="g")
 
     assert query(sent, "SELECT campaign, row_number, key, state, in_sheet, attempts FROM v_recipients") == [

@@ -14,9 +14,11 @@ from sqlalchemy import Connection
 
 from dispatcher import ledger
 from dispatcher.errors import LedgerError
-from dispatcher.ledger import decisions, file
+from dispatcher.ledger import decisions
 from dispatcher.ledger import writer as writer_module
-from dispatcher.ledger.spill import SPILL_BYTES
+from dispatcher.ledger.engine import Store
+from dispatcher.ledger.engines.sqlite import connection as sqlite_connection
+from dispatcher.ledger.engines.sqlite.spill import SPILL_BYTES
 from dispatcher.models import AttemptResult, Outcome, State
 from tests.support.ledgers import (
     ACCEPTED,
@@ -28,10 +30,12 @@ from tests.support.ledgers import (
     begin_run,
     campaign_id,
     load,
+    open_once,
     person,
     query,
     send,
     states,
+    writing,
 )
 
 
@@ -44,7 +48,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def writer(path: Path) -> Iterator[ledger.Writer]:
     """Yield a writer to a ledger with three people who wait."""
-    with ledger.Writer(path) as writer:
+    with ledger.own(path) as writer:
         load(writer, [person(0), person(1), person(2)])
         yield writer
 
@@ -127,7 +131,7 @@ def test_no_full_number_stays_in_an_answer(writer: ledger.Writer, path: Path) ->
 def test_attempts_are_counted_on_after_a_restart(path: Path) -> None:
     """An attempt's id is never used twice."""
     for expected in (1, 2):
-        with ledger.Writer(path) as writer:
+        with ledger.own(path) as writer:
             load(writer, [person(0)])
             assert send(writer, 1, THROTTLED) == expected
 
@@ -149,9 +153,9 @@ def count_commits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     sizes: list[int] = []
     run = writer_module._run
 
-    def counted(connection: Connection, group: list[writer_module._Job], ids: Iterator[int]) -> list[object]:
+    def counted(connection: Connection, *, store: Store, group: list[writer_module._Job]) -> list[object]:
         sizes.append(len(group))
-        return run(connection, group, ids)
+        return run(connection, store=store, group=group)
 
     monkeypatch.setattr(writer_module, "_run", counted)
     return sizes
@@ -204,7 +208,7 @@ def test_a_call_that_fails_leaves_nothing(writer: ledger.Writer, path: Path) -> 
 
 def test_closing_writes_what_was_handed_over(path: Path) -> None:
     """Nothing that was handed over is dropped by leaving."""
-    with ledger.Writer(path) as writer:
+    with ledger.own(path) as writer:
         load(writer, [person(0)])
         future = writer.intend(1, begin_run(writer))
 
@@ -239,7 +243,7 @@ class Broken:
 @pytest.fixture
 def sending(path: Path) -> Path:
     """Return a ledger with three people who wait."""
-    with ledger.Writer(path) as writer:
+    with ledger.own(path) as writer:
         load(writer, [person(0), person(1), person(2)])
     return path
 
@@ -247,7 +251,7 @@ def sending(path: Path) -> Path:
 def test_a_refused_outcome_is_tried_until_it_is_written(sending: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that was full for a moment costs nothing but the wait."""
     disk = Broken(monkeypatch, mend_after=3)
-    with ledger.Writer(sending, wait=disk.wait) as writer:
+    with writing(sending, wait=disk.wait) as writer:
         run_id = begin_run(writer)
         attempt_id = writer.intend(1, run_id).result()
         disk.is_broken = True
@@ -265,7 +269,7 @@ def test_an_outcome_that_cannot_be_written_is_spilled_and_found_by_the_next_run(
     """After 30 seconds the outcome goes to the room reserved for it; the next run puts it where it belongs."""
     spill = Path(f"{sending}.spill")
     disk = Broken(monkeypatch)
-    with ledger.Writer(sending, wait=disk.wait) as writer:
+    with writing(sending, wait=disk.wait) as writer:
         run_id = begin_run(writer)
         attempt_ids = [writer.intend(recipient_id, run_id).result() for recipient_id in (1, 2)]
         disk.is_broken = True
@@ -290,7 +294,7 @@ def test_an_outcome_that_cannot_be_written_is_spilled_and_found_by_the_next_run(
     assert list(states(sending).values()) == ["sending", "sending", "pending"]
 
     disk.is_broken = False
-    with ledger.Writer(sending) as writer:
+    with ledger.own(sending) as writer:
         assert list(states(sending).values()) == ["accepted", "retryable", "pending"]
         assert writer.call(ledger.sweep_dead_run).result() == 0
 
@@ -310,7 +314,7 @@ def test_no_intent_is_taken_while_an_outcome_waits(sending: Path, monkeypatch: p
         asked.append(writer.intend(2, run_id).exception(timeout=0))
         disk.is_broken = False
 
-    with ledger.Writer(sending, wait=ask_meanwhile) as writer:
+    with writing(sending, wait=ask_meanwhile) as writer:
         run_id = begin_run(writer)
         attempt_id = writer.intend(1, run_id).result()
         disk.is_broken = True
@@ -324,7 +328,7 @@ def test_no_intent_is_taken_while_an_outcome_waits(sending: Path, monkeypatch: p
 def test_a_refused_intent_changes_nothing(sending: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No intent on disk, no request; the row waits as before."""
     disk = Broken(monkeypatch)
-    with ledger.Writer(sending, wait=disk.wait) as writer:
+    with writing(sending, wait=disk.wait) as writer:
         run_id = begin_run(writer)
         disk.is_broken = True
 
@@ -338,7 +342,7 @@ def spill_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Leave one accepted outcome in the spill file and return its path."""
     with monkeypatch.context() as patch:
         disk = Broken(patch)
-        with ledger.Writer(path, patience_s=0) as writer:
+        with writing(path, patience_s=0) as writer:
             attempt_id = writer.intend(1, begin_run(writer)).result()
             disk.is_broken = True
             assert writer.conclude(attempt_id, 1, ACCEPTED, not_before=None).exception()
@@ -349,11 +353,11 @@ def test_a_replay_can_be_repeated(sending: Path, monkeypatch: pytest.MonkeyPatch
     """Dying between the replay and the emptying of the spill file changes nothing."""
     spill = spill_once(sending, monkeypatch)
     left = spill.read_bytes()
-    ledger.Writer(sending).close()
+    open_once(sending)
     assert not spill.exists()
     spill.write_bytes(left)
 
-    ledger.Writer(sending).close()
+    open_once(sending)
 
     assert list(states(sending).values()) == ["accepted", "pending", "pending"]
     assert query(sending, "SELECT count(*) FROM attempts") == [(1,)]
@@ -368,7 +372,7 @@ def test_a_damaged_spill_decides_nothing(sending: Path, monkeypatch: pytest.Monk
         {"cut": content[:100], "flip": content.replace(b"accepted", b"accepten"), "foreign": b"hello\n"}[damage]
     )
 
-    with ledger.Writer(sending) as writer:
+    with ledger.own(sending) as writer:
         assert writer.call(ledger.sweep_dead_run).result() == 1
 
     assert list(states(sending).values()) == ["in_doubt", "pending", "pending"]
@@ -380,24 +384,24 @@ def test_a_spill_of_another_ledger_decides_nothing(
     """An outcome without its open attempt is dropped."""
     spill = spill_once(sending, monkeypatch)
     other = tmp_path / "other.db"
-    with ledger.Writer(other) as writer:
+    with ledger.own(other) as writer:
         load(writer, [person(0)])
     spill.rename(tmp_path / "other.db.spill")
 
-    ledger.Writer(other).close()
+    open_once(other)
 
     assert list(states(other).values()) == ["pending"]
 
 
-def test_a_mark_that_cannot_be_written_ends_the_run(sending: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_watermark_that_cannot_be_written_ends_the_run(sending: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is committed is told, nothing follows it, and nobody waits for ever."""
-    with ledger.Writer(sending) as writer:
+    with ledger.own(sending) as writer:
         run_id = begin_run(writer)
 
         def refuse(*_: object) -> None:
             raise OSError(errno.EIO, "Input/output error")
 
-        monkeypatch.setattr("dispatcher.ledger.mark.os.pwrite", refuse)
+        monkeypatch.setattr("dispatcher.ledger.engines.sqlite.watermark.os.pwrite", refuse)
         attempt_id = writer.intend(1, run_id).result(timeout=10)
         failure = writer.intend(2, run_id).exception(timeout=10)
         writer.conclude(attempt_id, 1, ACCEPTED, not_before=None).result(timeout=10)
@@ -408,9 +412,9 @@ def test_a_mark_that_cannot_be_written_ends_the_run(sending: Path, monkeypatch: 
 
 def test_a_full_spill_leaves_rows_in_doubt(sending: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The last resort has an end as well, and says so."""
-    monkeypatch.setattr("dispatcher.ledger.spill.SPILL_BYTES", 100)
+    monkeypatch.setattr("dispatcher.ledger.engines.sqlite.spill.SPILL_BYTES", 100)
     disk = Broken(monkeypatch)
-    with ledger.Writer(sending, patience_s=0) as writer:
+    with writing(sending, patience_s=0) as writer:
         attempt_id = writer.intend(1, begin_run(writer)).result()
         disk.is_broken = True
         failure = writer.conclude(attempt_id, 1, ACCEPTED, not_before=None).exception()
@@ -420,15 +424,15 @@ def test_a_full_spill_leaves_rows_in_doubt(sending: Path, monkeypatch: pytest.Mo
 
 def test_without_room_for_the_spill_nothing_begins(sending: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that is full already is found before the first request."""
-    monkeypatch.setattr("dispatcher.ledger.spill.os.pwrite", lambda *arguments: 10)
+    monkeypatch.setattr("dispatcher.ledger.engines.sqlite.spill.os.pwrite", lambda *arguments: 10)
 
     with pytest.raises(LedgerError, match=r"the disk refuses to write \(No space left on device\)"):
-        ledger.Writer(sending)
+        open_once(sending)
 
 
 def crash(path: Path) -> None:
     """Leave one row in the air and two attempts behind, as a killed run does."""
-    with ledger.Writer(path) as writer:
+    with ledger.own(path) as writer:
         send(writer, 2, THROTTLED)
         writer.intend(1, begin_run(writer)).result()
 
@@ -436,7 +440,7 @@ def crash(path: Path) -> None:
 def test_the_sweep_of_a_dead_run_can_be_repeated(sending: Path) -> None:
     """What was in the air is in doubt, with its attempt and its run ended; the second sweep finds nothing."""
     crash(sending)
-    with ledger.Writer(sending) as writer:
+    with ledger.own(sending) as writer:
         assert writer.call(ledger.sweep_dead_run).result() == 1
         after = [
             query(sending, f"SELECT * FROM {table}")  # noqa: S608 - the test's own words
@@ -466,13 +470,13 @@ def test_a_person_moves_rows_out_of_doubt(writer: ledger.Writer, path: Path, dec
     """Only rows in doubt move, and it is written down who moved them."""
     send(writer, 1, IN_DOUBT)
     send(writer, 2, REJECTED)
-    (doubt,) = writer.call(ledger.list_in_doubt, CAMPAIGN).result()
+    (doubt,) = writer.call(ledger.list_in_doubt, campaign_id(writer)).result()
     assert (doubt.id, doubt.row_number, doubt.to, doubt.reason) == (1, 2, "12025550100", "no answer")
 
     assert writer.call(ledger.resolve, [1, 2, 3], decision).result() == 1
 
     assert list(states(path).values()) == [decision, "failed", "pending"]
-    assert writer.call(ledger.list_in_doubt, CAMPAIGN).result() == []
+    assert writer.call(ledger.list_in_doubt, campaign_id(writer)).result() == []
     (event,) = writer.call(ledger.read_events, 1).result()
     who = decisions._who()
     assert (event["who"], event["from_state"], event["to_state"]) == (who, "in_doubt", decision)
@@ -486,10 +490,10 @@ def test_rows_in_doubt_can_be_named(writer: ledger.Writer) -> None:
     for recipient_id in (1, 2, 3):
         send(writer, recipient_id, IN_DOUBT)
 
-    found = writer.call(ledger.list_in_doubt, CAMPAIGN, (4, 2)).result()
+    found = writer.call(ledger.list_in_doubt, campaign_id(writer), (4, 2)).result()
 
     assert [doubt.row_number for doubt in found] == [2, 4]
-    assert writer.call(ledger.list_in_doubt, "other").result() == []
+    assert writer.call(ledger.list_in_doubt, 99).result() == []
 
 
 @pytest.mark.parametrize(
@@ -598,8 +602,8 @@ def test_a_run_is_recorded_from_start_to_end(writer: ledger.Writer, path: Path) 
 
 def test_a_busy_ledger_is_an_error_not_a_hang(sending: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A tool that holds the write lock makes the intent fail after the busy time-out."""
-    monkeypatch.setitem(file._WRITER_SETTINGS, "busy_timeout", 1)
-    with ledger.Writer(sending) as writer, closing(sqlite3.connect(sending, isolation_level=None)) as tool:
+    monkeypatch.setitem(sqlite_connection.WRITER_SETTINGS, "busy_timeout", 1)
+    with ledger.own(sending) as writer, closing(sqlite3.connect(sending, isolation_level=None)) as tool:
         run_id = begin_run(writer)
         tool.execute("BEGIN IMMEDIATE")
 

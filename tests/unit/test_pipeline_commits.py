@@ -22,7 +22,7 @@ def test_written_gives_results_and_errors(tmp_path: Path) -> None:
         calls = [written(writer.call(lambda _, number: number, number)) for number in range(50)]
         return await asyncio.gather(*calls, written(writer.call(_refuse)), return_exceptions=True)
 
-    with ledger.Writer(tmp_path / "ledger.db") as writer:
+    with ledger.own(tmp_path / "ledger.db") as writer:
         *results, error = asyncio.run(ask(writer))
 
     assert results == list(range(50))
@@ -44,5 +44,5 @@ def test_written_may_be_cancelled(tmp_path: Path) -> None:
         assert future.result(10)
         return await written(writer.call(lambda _: "still writing"))
 
-    with ledger.Writer(tmp_path / "ledger.db") as writer:
+    with ledger.own(tmp_path / "ledger.db") as writer:
         assert asyncio.run(ask(writer)) == "still writing"

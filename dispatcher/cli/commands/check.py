@@ -32,14 +32,14 @@ def check(
     from dispatcher.pipeline import check_sheet
 
     campaign = open_campaign(campaign_path)
-    ledger_path = settings.ledger_path([campaign], sandbox=sandbox)
+    locator = settings.locate_ledger([campaign], sandbox=sandbox)
     path = file or campaign.recipients_path
     found = {kind: JsonList() for kind in ("refused", "skipped", "warnings")}
     with _reading_progress(is_silent=settings.quiet or settings.json) as on_rows:
         report = check_sheet(
             campaign,
             path,
-            ledger_path=ledger_path,
+            locator=locator,
             today=local_date(),
             kept_max=PROBLEMS_SHOWN,
             problems_path=out,

@@ -27,8 +27,8 @@ def export(settings: Settings, campaign_path: Path, out: Path, states: tuple[str
     from dispatcher.pipeline import export_outcomes
 
     campaign = open_campaign(campaign_path)
-    path = settings.ledger_path([campaign], sandbox=sandbox)
-    count = export_outcomes(campaign, path, out, states=tuple(State(state) for state in states))
+    locator = settings.locate_ledger([campaign], sandbox=sandbox)
+    count = export_outcomes(campaign, locator, out, states=tuple(State(state) for state in states))
     if settings.json:
         print_json(file=str(out), rows=count)
     elif not settings.quiet:

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import click
@@ -28,16 +27,16 @@ _SCOPE = re.compile("[0-9a-f]{24}|api_key:[0-9a-f]{16}")
 @click.pass_obj
 def limit(settings: Settings, agent: str | None, sessions_per_second: str | None, changed_at: datetime | None) -> int:
     """Show each agent's limit and warm-up; with AGENT and a number, record a change."""
-    path = settings.find_ledger()
+    locator = settings.find_ledger()
     if changed_at and not sessions_per_second:
         raise UsageError("--at goes with an agent and a number: the limit that was changed then")
     if agent and sessions_per_second:
-        _record_change(path, agent.lower(), int(sessions_per_second), changed_at)
-    with ledger.open_reader(path) as connection:
+        _record_change(locator, agent.lower(), int(sessions_per_second), changed_at)
+    with ledger.open_reader(locator) as connection:
         known = ledger.list_agents(connection) if agent is None else [ledger.find_limit(connection, agent.lower())]
     found = [one for one in known if one is not None]
     if agent and not found:
-        raise UsageError(f"{path}: no agent {agent}; `dispatcher limit` lists the agents it knows")
+        raise UsageError(f"{locator}: no agent {agent}; `dispatcher limit` lists the agents it knows")
     if settings.json:
         print_json(agents=[_agent_as_json(one) for one in found])
     else:
@@ -46,17 +45,14 @@ def limit(settings: Settings, agent: str | None, sessions_per_second: str | None
     return ExitCode.OK
 
 
-def _record_change(path: Path, scope: str, sessions_per_second: int, changed_at: datetime | None) -> None:
+def _record_change(locator: str, scope: str, sessions_per_second: int, changed_at: datetime | None) -> None:
     if not _SCOPE.fullmatch(scope):
         raise UsageError(f"{scope!r} is no agent: write its id of 24 letters and digits, or api_key:... as listed")
     now = datetime.now().astimezone()
     moment = changed_at.astimezone() if changed_at else now
     if moment > now:
         raise UsageError(f"--at {moment:%Y-%m-%d %H:%M}: lies in the future; record the change once it is made")
-    with ledger.RunLock(path) as lock:
-        lock.acquire()
-        with ledger.Writer(path, sandbox=None) as writer:
-            writer.call(ledger.set_limit, scope, sessions_per_second, moment).result()
+    ledger.change(locator, ledger.set_limit, scope, sessions_per_second, moment)
 
 
 def _agent_as_json(agent: AgentRecord) -> dict[str, Any]:

@@ -23,10 +23,8 @@ from dispatcher.text import format_count
 def purge(settings: Settings, campaign_path: Path, older_than: float, sandbox: bool) -> int:
     """Remove numbers and values of finished rows; they are still never sent again."""
     campaign = open_campaign(campaign_path)
-    path = settings.ledger_path([campaign], sandbox=sandbox)
-    with ledger.RunLock(path) as lock:
-        lock.acquire()
-        count = ledger.purge(path, campaign.name, older_than=timedelta(seconds=older_than))
+    locator = settings.locate_ledger([campaign], sandbox=sandbox)
+    count = ledger.purge(locator, campaign.name, older_than=timedelta(seconds=older_than))
     if settings.json:
         print_json(purged=count)
     elif not settings.quiet:

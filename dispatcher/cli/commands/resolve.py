@@ -35,16 +35,17 @@ def resolve(
 ) -> int:
     """List the rows in doubt; with --as, decide what became of them."""
     campaign = open_campaign(campaign_path)
-    path = settings.ledger_path([campaign], sandbox=sandbox)
-    with ledger.open_reader(path) as connection:
-        doubts = ledger.list_in_doubt(connection, campaign.name, row_numbers)
+    locator = settings.locate_ledger([campaign], sandbox=sandbox)
+    with ledger.open_reader(locator) as connection:
+        record = ledger.find_campaign(connection, campaign.name)
+        doubts = ledger.list_in_doubt(connection, record.id, row_numbers) if record else []
     if not settings.json:
         print_lines(describe_doubts(campaign.name, doubts))
     moved = 0
     if decision and doubts:
         if decision == State.PENDING:
             _confirm_second_messages(settings, len(doubts), yes=yes)
-        moved = _decide(path, [doubt.id for doubt in doubts], State(decision))
+        moved = ledger.change(locator, ledger.resolve, [doubt.id for doubt in doubts], State(decision))
     if settings.json:
         print_json(in_doubt=[_doubt_as_json(doubt) for doubt in doubts], decision=decision, moved=moved)
     elif moved:
@@ -63,13 +64,6 @@ def _confirm_second_messages(settings: Settings, count: int, *, yes: bool) -> No
     if settings.no_input or not is_terminal():
         raise UsageError("--as pending may send second messages; say --yes to accept that")
     click.confirm("Send to them again?", abort=True, err=True)
-
-
-def _decide(path: Path, recipient_ids: list[int], state: State) -> int:
-    with ledger.RunLock(path) as lock:
-        lock.acquire()
-        with ledger.Writer(path, sandbox=None) as writer:
-            return writer.call(ledger.resolve, recipient_ids, state).result()
 
 
 def describe_doubts(campaign: str, doubts: Sequence[Doubt]) -> Iterator[str]:

@@ -36,15 +36,15 @@ def _dry_run(settings: Settings, campaigns: Sequence[Campaign], options: dict[st
     from dispatcher.pipeline import SendOrder
     from dispatcher.pipeline.order import refuse_contradictions
 
-    ledger_path = settings.ledger_path(campaigns, sandbox=options["sandbox"])
+    locator = settings.locate_ledger(campaigns, sandbox=options["sandbox"])
     refuse_contradictions(
-        SendOrder(tuple(campaigns), ledger_path, api_key="", today=local_date(), recipients_path=options["recipients"])
+        SendOrder(tuple(campaigns), locator, api_key="", today=local_date(), recipients_path=options["recipients"])
     )
     is_fresh = options["sandbox"] and not options["keep"]  # a rehearsal starts its ledger afresh
     code, left = ExitCode.OK, options["people_max"]
     for campaign in campaigns:
         try:
-            due = _rehearse(settings, campaign, None if is_fresh else ledger_path, options, left)
+            due = _rehearse(settings, campaign, None if is_fresh else locator, options, left)
         except SheetError as error:
             if len(campaigns) == 1:
                 raise
@@ -59,7 +59,7 @@ def _dry_run(settings: Settings, campaigns: Sequence[Campaign], options: dict[st
 
 
 def _rehearse(
-    settings: Settings, campaign: Campaign, ledger_path: Path | None, options: dict[str, Any], people_max: int | None
+    settings: Settings, campaign: Campaign, locator: str | None, options: dict[str, Any], people_max: int | None
 ) -> int:
     """Tell what would become of one campaign; return how many of its rows would be sent."""
     from dispatcher.pipeline import check_sheet
@@ -67,7 +67,7 @@ def _rehearse(
     started_s = time.monotonic()
     path = options["recipients"] or campaign.recipients_path
     shown = PROBLEMS_SHOWN
-    report = check_sheet(campaign, path, ledger_path=ledger_path, today=local_date(), kept_max=shown)
+    report = check_sheet(campaign, path, locator=locator, today=local_date(), kept_max=shown)
     is_doubted = report.doubt and not options["accept_refused"] and not report.is_loaded
     if not settings.json and (is_doubted or not settings.quiet):
         print_lines(describe_check(report))

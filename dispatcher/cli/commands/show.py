@@ -29,7 +29,7 @@ def show(settings: Settings, campaign_path: Path, row_or_number: str, sandbox: b
     if not digits:
         raise UsageError(f"{row_or_number!r} is neither a row number nor a phone number")
     is_number = len(digits) >= 7
-    with ledger.open_reader(settings.ledger_path([campaign], sandbox=sandbox)) as connection:
+    with ledger.open_reader(settings.locate_ledger([campaign], sandbox=sandbox)) as connection:
         record = ledger.find_campaign(connection, campaign.name)
         by = {"to": digits} if is_number else {"row_number": int(digits)}
         found = ledger.find_rows(connection, record.id, **by) if record else []

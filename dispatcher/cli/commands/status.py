@@ -27,12 +27,12 @@ from dispatcher.text import format_count, format_duration
 def status(settings: Settings, campaign_path: Path | None, sandbox: bool) -> int:
     """Show counts by state, the last run and the next step."""
     campaign = open_campaign(campaign_path) if campaign_path else None
-    path = settings.ledger_path([campaign], sandbox=sandbox) if campaign else settings.find_ledger(sandbox=sandbox)
-    with ledger.open_reader(path) as connection:
+    locator = settings.locate_ledger([campaign], sandbox=sandbox) if campaign else settings.find_ledger(sandbox=sandbox)
+    with ledger.open_reader(locator) as connection:
         records = ledger.list_campaigns(connection)
         chosen = [record for record in records if campaign is None or record.name == campaign.name]
         if campaign and not chosen:
-            raise LedgerError(f"{path}: {campaign.name!r} was never sent; `dispatcher send` loads it")
+            raise LedgerError(f"{locator}: {campaign.name!r} was never sent; `dispatcher send` loads it")
         stand = [
             (
                 record,
@@ -58,7 +58,7 @@ def status(settings: Settings, campaign_path: Path | None, sandbox: bool) -> int
             ]
         )
     elif not stand:
-        click.echo(f"{path}: there is no campaign yet; `dispatcher send` loads one")
+        click.echo(f"{locator}: there is no campaign yet; `dispatcher send` loads one")
     else:
         for story in stand:
             print_lines(describe_status(*story))

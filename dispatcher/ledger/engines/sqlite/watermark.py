@@ -1,25 +1,20 @@
 """How many attempts were made with a ledger, kept outside it.
 
 A lost ``-wal``, an older copy put back, or a ledger that was removed: SQLite opens each without an error, and
-the people messaged since would be messaged again. The mark, in the lock file beside the ledger, tells.
+the people messaged since would be messaged again. The watermark, in the lock file beside the ledger, tells.
 """
 
 import os
 from pathlib import Path
 
 from dispatcher.errors import LedgerError
+from dispatcher.ledger.engines.sqlite.location import lock_path
 
-MARK_OFFSET = 512
-"""Where the mark lies in the lock file, behind the words about who holds it."""
-
-
-def lock_path(ledger_path: Path) -> Path:
-    """Return where a ledger's lock file lies; two paths to one ledger meet there."""
-    real_path = ledger_path.resolve()
-    return real_path.with_name(real_path.name + ".lock")
+WATERMARK_OFFSET = 512
+"""Where the watermark lies in the lock file, behind the words about who holds it."""
 
 
-class Mark:
+class Watermark:
     """The highest attempt a ledger is known to hold.
 
     It is written after the commit and not synced: it may lag behind the ledger, never lead.
@@ -41,7 +36,7 @@ class Mark:
         Raises:
             LedgerError: the ledger is older than the last run.
         """
-        text = os.pread(self._descriptor, 32, MARK_OFFSET)
+        text = os.pread(self._descriptor, 32, WATERMARK_OFFSET)
         known = int(text) if text.strip().isdigit() else 0
         if attempt_id < known:
             raise LedgerError(
@@ -52,7 +47,7 @@ class Mark:
 
     def set(self, attempt_id: int) -> None:
         """Note the highest attempt that is on disk."""
-        os.pwrite(self._descriptor, b"%020d" % attempt_id, MARK_OFFSET)
+        os.pwrite(self._descriptor, b"%020d" % attempt_id, WATERMARK_OFFSET)
 
     def close(self) -> None:
         """Close the lock file; whoever holds the lock goes on holding it."""

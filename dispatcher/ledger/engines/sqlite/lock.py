@@ -11,8 +11,9 @@ from types import TracebackType
 from typing import Self
 
 from dispatcher.errors import InterruptedRunError, LedgerError, LockHeldError
-from dispatcher.ledger.file import utc_now
-from dispatcher.ledger.mark import MARK_OFFSET, lock_path
+from dispatcher.ledger.engines.sqlite.location import lock_path
+from dispatcher.ledger.engines.sqlite.watermark import WATERMARK_OFFSET
+from dispatcher.ledger.times import utc_now
 
 _POLL_S = 0.2
 
@@ -52,7 +53,7 @@ class RunLock:
         self._descriptor = descriptor
         owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": utc_now()}
         try:
-            os.pwrite(descriptor, json.dumps(owner).encode().ljust(MARK_OFFSET), 0)
+            os.pwrite(descriptor, json.dumps(owner).encode().ljust(WATERMARK_OFFSET), 0)
         except OSError as error:
             raise LedgerError(f"{self.path}: cannot be written: {error.strerror}") from None
 
@@ -83,7 +84,7 @@ def _describe_holder(descriptor: int) -> str:
     """Say who holds the lock; whoever took it this very moment is given a second to write that down."""
     for _ in range(round(1 / _POLL_S)):
         try:
-            owner = json.loads(os.pread(descriptor, MARK_OFFSET, 0))
+            owner = json.loads(os.pread(descriptor, WATERMARK_OFFSET, 0))
             return f"process {owner['pid']} on {owner['host']}, since {owner['since']}"
         except (ValueError, KeyError, TypeError):
             time.sleep(_POLL_S)

@@ -1,8 +1,6 @@
-"""Where a ledger may lie: under one name, on a disk of this machine."""
+"""Where a ledger may lie: under one name, on a disk of this machine; and which files lie beside it."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 from dispatcher.errors import LedgerError
 
@@ -25,7 +23,24 @@ _REMOTE = {
 _LOCAL_FUSE = {"fuse.fuse-overlayfs", "fuse.lxcfs"}
 
 
-def refuse_unfit_place(path: Path) -> None:
+def lock_path(ledger_path: Path) -> Path:
+    """Return where a ledger's lock file lies; two paths to one ledger meet there."""
+    real_path = ledger_path.resolve()
+    return real_path.with_name(real_path.name + ".lock")
+
+
+def spill_path(ledger_path: Path) -> Path:
+    """Return where outcomes are kept that the ledger itself cannot take."""
+    return ledger_path.with_name(ledger_path.name + ".spill")
+
+
+def side_files(ledger_path: Path) -> tuple[Path, ...]:
+    """Return what lies beside the ledger and goes with it; the lock file outlives it."""
+    of_sqlite = (ledger_path.with_name(ledger_path.name + suffix) for suffix in ("-wal", "-shm", "-journal"))
+    return *of_sqlite, spill_path(ledger_path)
+
+
+def refuse_unfit_location(path: Path) -> None:
     """Refuse a ledger with a second name or on a network file system.
 
     Locks and shared memory do not reach other machines, and a second name means a second lock.
@@ -56,27 +71,3 @@ def _file_system(path: Path, mounts: str) -> str:
         if path.is_relative_to(mount_point) and len(mount_point) >= best:
             best, kind = len(mount_point), right.split()[0]
     return kind
-
-
-@dataclass(frozen=True, slots=True)
-class Seal:
-    """What changes when anyone but the one writer replaces, renames or writes one of the ledger's files.
-
-    SQLite itself goes on without an error when its file is swapped or removed.
-    """
-
-    identity: tuple[tuple[int, ...], ...]
-    content: tuple[tuple[int, ...], ...]
-
-    @classmethod
-    def of(cls, path: Path) -> Self:
-        """Return the seal of a ledger that is open for writing, so that its ``-wal`` exists.
-
-        Raises:
-            OSError: one of the files is gone.
-        """
-        found = [path.stat(), path.with_name(path.name + "-wal").stat()]
-        return cls(
-            tuple((status.st_dev, status.st_ino, status.st_nlink) for status in found),
-            tuple((status.st_size, status.st_mtime_ns) for status in found),
-        )

@@ -10,6 +10,7 @@ import zlib
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from dispatcher.ledger.engines.sqlite.location import spill_path
 from dispatcher.ledger.queue import Conclusion
 from dispatcher.models import AttemptResult, Outcome
 
@@ -29,7 +30,7 @@ class Spill:
         Raises:
             OSError: it cannot be created or opened.
         """
-        self.path = ledger_path.with_name(ledger_path.name + ".spill")
+        self.path = spill_path(ledger_path)
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
         self._is_kept = True
         self._end = 0
@@ -38,8 +39,8 @@ class Spill:
         """Return what an earlier run left here, up to the first line that is not whole."""
         found = []
         for line in os.pread(self._descriptor, SPILL_BYTES, 0).split(b"\n"):
-            mark, _, content = line.partition(b" ")
-            if mark != _check_sum(content):
+            check_sum, _, content = line.partition(b" ")
+            if check_sum != _check_sum(content):
                 break
             found.append(_parse(content))
         return found

@@ -1,0 +1,52 @@
+"""A ledger in one file, as ``engine.LedgerEngine`` wants it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from dispatcher.ledger.engines.sqlite.location import lock_path, side_files
+from dispatcher.ledger.engines.sqlite.lock import RunLock
+from dispatcher.ledger.engines.sqlite.opening import open_reader, remove_rehearsal
+from dispatcher.ledger.engines.sqlite.store import SqliteStore
+from dispatcher.ledger.schema import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteLedger:
+    """The ledger at ``path``, which need not be there yet."""
+
+    path: Path
+
+    def is_there(self) -> bool:
+        """Return whether there is a file; whether it is a ledger turns out when it is opened."""
+        return self.path.exists()
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """Open the file for reading only."""
+        return open_reader(self.path)
+
+    @contextmanager
+    def own(
+        self, *, kind: Kind | None, is_fresh: bool, wait_s: float, is_stopped: Callable[[], bool]
+    ) -> Iterator[SqliteStore]:
+        """Hold the lock, and keep the file open for writing."""
+        with RunLock(self.path) as lock:
+            lock.acquire(wait_s=wait_s, is_stopped=is_stopped)
+            if is_fresh:
+                remove_rehearsal(self.path)
+            with SqliteStore(self.path, kind) as store:
+                yield store
+
+    def holds(self, file: Path) -> bool:
+        """Compare it with the ledger's file and what lies beside it."""
+        return any(_is_same_file(file, own) for own in (self.path, *side_files(self.path), lock_path(self.path)))
+
+
+def _is_same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:  # one of them does not exist
+        return False

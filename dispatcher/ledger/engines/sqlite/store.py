@@ -1,0 +1,108 @@
+"""The ledger's file while this process owns it: every commit guarded, what it cannot take kept beside it."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
+
+from dispatcher.errors import LedgerError
+from dispatcher.ledger.engines.sqlite.compaction import compact
+from dispatcher.ledger.engines.sqlite.errors import translated
+from dispatcher.ledger.engines.sqlite.location import lock_path
+from dispatcher.ledger.engines.sqlite.opening import open_writer
+from dispatcher.ledger.engines.sqlite.seal import Seal
+from dispatcher.ledger.engines.sqlite.spill import Spill
+from dispatcher.ledger.engines.sqlite.watermark import Watermark
+from dispatcher.ledger.queue import Conclusion, Intent, last_attempt_id, replay_conclusions, write_intents
+from dispatcher.ledger.schema import Kind
+
+_PASSING = (OperationalError, OSError)
+"""Refusals that may pass: a full disk, an I/O error, a busy file."""
+
+_T = TypeVar("_T")
+
+
+class SqliteStore:
+    """One open ledger file; a context manager, to be used while holding the lock. See ``engine.Store``."""
+
+    def __init__(self, path: Path, kind: Kind | None) -> None:
+        """Open the file, and bring in the outcomes that an earlier run could not write.
+
+        Raises:
+            LedgerError: it cannot be created or opened, is damaged, or is no ledger of this kind.
+        """
+        self._path = path.resolve()
+        with ExitStack() as undo, translated(self._path):
+            self._engine = open_writer(self._path, kind)
+            undo.callback(self._engine.dispose)
+            self._watermark = Watermark(self._path)
+            undo.callback(self._watermark.close)
+            self._spill = Spill(self._path)
+            undo.callback(self._spill.close)
+            with self._engine.begin() as connection:
+                last_id = last_attempt_id(connection)
+                self._watermark.verify(last_id)
+                replay_conclusions(connection, self._spill.read())
+            self._attempt_ids = itertools.count(last_id + 1)  # nobody else writes, so nobody else counts
+            self._spill.reserve()
+            self._seal = Seal.of(self._path)
+            self._undo = undo.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._undo.close()
+
+    def connect(self) -> Connection:
+        """See ``engine.Store``, as for all that follows."""
+        return self._engine.connect()
+
+    def commit(self, connection: Connection, work: Callable[[Connection], _T]) -> _T:
+        """Refuse where something else touched the files since the last commit."""
+        with translated(self._path):
+            self._check_seal()
+            try:
+                with connection.begin():
+                    return work(connection)
+            finally:
+                self._seal = Seal(self._seal.identity, Seal.of(self._path).content)
+
+    def write_intents(self, connection: Connection, intents: Sequence[Intent]) -> list[int]:
+        """Count the attempts on in memory."""
+        return write_intents(connection, intents, self._attempt_ids)
+
+    def note_attempt(self, attempt_id: int) -> None:
+        """Move the watermark, which may lag behind what is committed."""
+        try:
+            self._watermark.set(attempt_id)
+        except OSError as error:
+            raise LedgerError(f"{lock_path(self._path)}: cannot be written: {error.strerror}") from None
+
+    def may_pass(self, error: LedgerError) -> bool:
+        """Ask what SQLite or the disk said."""
+        return isinstance(error.__cause__, _PASSING)
+
+    def keep(self, conclusion: Conclusion) -> str | None:
+        """Put it into the spill file."""
+        return str(self._spill.path) if self._spill.add(conclusion) else None
+
+    def compact(self) -> None:
+        """Rewrite the file."""
+        with translated(self._path), self._engine.connect() as connection:
+            compact(connection)
+
+    def _check_seal(self) -> None:
+        try:
+            is_intact = Seal.of(self._path) == self._seal
+        except FileNotFoundError:
+            is_intact = False
+        if not is_intact:
+            raise LedgerError(f"{self._path}: something else replaced, removed or wrote to the ledger during a run")
