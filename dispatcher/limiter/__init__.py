@@ -54,12 +54,13 @@ two, then four, then every five; if that fails, what was found at the lower limi
 ``python -m tests.benchmarks.frontier`` measures the whole.
 
 The pure part (``Pacer``) has no clock and no loop, so the same code runs in simulation and in production;
-``Limiter`` is its face for asyncio, with aiolimiter as the hard ceiling underneath.
+``Limiter`` in ``limiter.py`` is its face for asyncio, with aiolimiter as the hard ceiling underneath. It is imported
+from there: who asks for the time a campaign takes, or for what was learnt, needs no event loop.
 """
 
 from dispatcher.limiter.boldness import Learnt
-from dispatcher.limiter.gate import Limiter, warm_up_left_s
 from dispatcher.limiter.lanes import Slot
+from dispatcher.limiter.least_time import seconds_at_limit, warm_up_left_s
 from dispatcher.limiter.pacer import Pacer, Signal
 
-__all__ = ["Learnt", "Limiter", "Pacer", "Signal", "Slot", "warm_up_left_s"]
+__all__ = ["Learnt", "Pacer", "Signal", "Slot", "seconds_at_limit", "warm_up_left_s"]

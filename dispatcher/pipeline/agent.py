@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from dispatcher import ledger
 from dispatcher.channel import Sender
 from dispatcher.errors import LedgerError
-from dispatcher.limiter import Learnt, Limiter
+from dispatcher.limiter import Learnt
+from dispatcher.limiter.limiter import Limiter
 from dispatcher.pipeline.commits import written
 from dispatcher.pipeline.control import Halt, StopSwitch
 from dispatcher.pipeline.dispatch import AgentDispatch

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from dispatcher import ledger
 from dispatcher.ledger import Change
+from dispatcher.limiter import seconds_at_limit
 from dispatcher.models import Campaign, Notice, Recipient, Refusal, State
 from dispatcher.pipeline.garbage import rare_collections
 from dispatcher.pipeline.outcomes import export_problems, refuse_input
@@ -87,7 +88,7 @@ class CheckReport:
     @property
     def seconds_at_limit(self) -> float:
         """The least time the ready rows take."""
-        return self.ready / self.campaign.agent.limit
+        return seconds_at_limit(self.ready, self.campaign.agent.limit)
 
     @property
     def doubt(self) -> str:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from dispatcher import ledger
 from dispatcher.channel import Sender
 from dispatcher.errors import ExitCode, LedgerError
-from dispatcher.limiter import Limiter, Signal, Slot
+from dispatcher.limiter import Signal, Slot
+from dispatcher.limiter.limiter import Limiter
 from dispatcher.models import Agent, AttemptResult, Campaign, Outcome, Refusal, state_after
 from dispatcher.pipeline.channels import channel_of
 from dispatcher.pipeline.commits import written

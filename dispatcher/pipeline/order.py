@@ -43,6 +43,11 @@ class SendOrder:
     sandbox: bool = False
     keep_sandbox_ledger: bool = False
 
+    @property
+    def starts_afresh(self) -> bool:
+        """Whether the ledger of an earlier rehearsal is removed first."""
+        return self.sandbox and not self.keep_sandbox_ledger
+
 
 def refuse_contradictions(order: SendOrder) -> None:
     """Refuse campaigns that cannot run side by side.

@@ -9,7 +9,7 @@ from dataclasses import replace
 from dispatcher import ledger
 from dispatcher.channel import Sender
 from dispatcher.errors import ExitCode, InterruptedRunError, LedgerError, SheetError
-from dispatcher.limiter import warm_up_left_s
+from dispatcher.limiter import seconds_at_limit, warm_up_left_s
 from dispatcher.models import Agent, Campaign, State
 from dispatcher.pipeline.account import Account
 from dispatcher.pipeline.agent import AgentRun
@@ -48,7 +48,7 @@ def send(
     owned = ledger.own(
         order.locator,
         kind=ledger.Kind.REHEARSAL if order.sandbox else ledger.Kind.REAL,
-        is_fresh=order.sandbox and not order.keep_sandbox_ledger,
+        is_fresh=order.starts_afresh,
         wait_s=order.wait_lock_s,
         is_stopped=stop.is_requested,
     )
@@ -184,7 +184,7 @@ class _Run:
             agent_id=campaign.agent.id,
             limit=campaign.agent.limit,
             due=due,
-            seconds_at_limit=due / campaign.agent.limit,
+            seconds_at_limit=seconds_at_limit(due, campaign.agent.limit),
             warm_up_left_s=left_s,
             in_doubt=states[State.IN_DOUBT],
         )
@@ -193,8 +193,6 @@ class _Run:
         """Record the limit that a campaign states; return the seconds for which a change of it still holds sending."""
         warm_up_s = agent.warm_up_s if self._order.warm_up else 0.0
         record = await written(self._writer.call(ledger.note_limit, scope, agent.limit, warm_up_s=warm_up_s))
-        if record.elapsed_s is None:
-            return 0.0
         return warm_up_left_s(warm_up_s=warm_up_s, elapsed_s=record.elapsed_s)
 
     async def _dispatch(self, campaigns: Sequence[Campaign]) -> None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import aiohttp
 from aiolimiter import AsyncLimiter
 
-from dispatcher.limiter import Limiter, Signal, Slot
+from dispatcher.limiter import Signal, Slot
+from dispatcher.limiter.limiter import Limiter
 from tests.benchmarks.simulate import Tally
 
 WARM_UP_CALLS = 8

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dispatcher.limiter import Limiter
+from dispatcher.limiter.limiter import Limiter
 from dispatcher.pipeline.agent import AgentRun
 from tests.support.command_line import Desk, Ran, people
 from tests.support.fast_clock import SPEED

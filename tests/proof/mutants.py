@@ -168,7 +168,7 @@ MUTANTS = (
     ),
     Mutant(
         "wall clock in pacing",
-        "limiter/gate.py",
+        "limiter/limiter.py",
         "            return self._pacer.take(max(ready_s, self._loop.time()), self._loop.time())",
         "            return self._pacer.take(__import__('time').time())",
         ("unit/test_limiter.py::test_keeps_the_rate_without_a_burst",),

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from dispatcher.limiter import Limiter
+from dispatcher.limiter.limiter import Limiter
 from dispatcher.pipeline.control import Halt
 from dispatcher.pipeline.dispatch import AgentDispatch
 

@@ -8,7 +8,8 @@ from typing import TypeVar
 
 import pytest
 
-from dispatcher.limiter import Learnt, Limiter, Signal, Slot, warm_up_left_s
+from dispatcher.limiter import Learnt, Signal, Slot, warm_up_left_s
+from dispatcher.limiter.limiter import Limiter
 
 T = TypeVar("T")
 
@@ -267,9 +268,9 @@ def test_a_slot_is_given_back_once() -> None:
 
 @pytest.mark.parametrize(
     ("elapsed_s", "left_s"),
-    [(0, 300), (100, 200), (300, 0), (9_999, 0), (-50, 300)],
-    ids=["just changed", "under way", "just over", "long over", "clock stepped back"],
+    [(0, 300), (100, 200), (300, 0), (9_999, 0), (-50, 300), (None, 0)],
+    ids=["just changed", "under way", "just over", "long over", "clock stepped back", "never changed"],
 )
-def test_warm_up_left(elapsed_s: float, left_s: float) -> None:
+def test_warm_up_left(elapsed_s: float | None, left_s: float) -> None:
     """What is left of a warm-up lies between nothing and the whole, whatever the clock says."""
     assert warm_up_left_s(warm_up_s=300, elapsed_s=elapsed_s) == left_s

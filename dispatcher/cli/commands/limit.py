@@ -11,9 +11,9 @@ import click
 from dispatcher import ledger
 from dispatcher.cli.printing import local_time, print_json, print_lines
 from dispatcher.cli.settings import Settings, shared_options
-from dispatcher.cli.warm_up import warm_up_left
 from dispatcher.errors import ExitCode, UsageError
 from dispatcher.ledger import AgentRecord
+from dispatcher.limiter import Learnt, warm_up_left_s
 from dispatcher.text import format_duration
 
 _SCOPE = re.compile("[0-9a-f]{24}|api_key:[0-9a-f]{16}")
@@ -60,9 +60,13 @@ def _agent_as_json(agent: AgentRecord) -> dict[str, Any]:
         "agent": agent.scope,
         "sessions_per_second": agent.limit,
         "changed_at": agent.changed_at,
-        "warm_up_left_s": round(warm_up_left(agent), 1),
+        "warm_up_left_s": round(_warm_up_left_s(agent), 1),
         "learnt": parse_learnt(agent),
     }
+
+
+def _warm_up_left_s(agent: AgentRecord) -> float:
+    return warm_up_left_s(warm_up_s=agent.warm_up_s, elapsed_s=agent.elapsed_s)
 
 
 def describe_agent(agent: AgentRecord) -> Iterator[str]:
@@ -76,7 +80,7 @@ def describe_agent(agent: AgentRecord) -> Iterator[str]:
 
 
 def _describe_warm_up(agent: AgentRecord, changed_at: str) -> str:
-    if left_s := warm_up_left(agent):  # counted by another clock than the wall's, which may have been stepped
+    if left_s := _warm_up_left_s(agent):  # counted by another clock than the wall's, which may have been stepped
         warm_at = datetime.now().astimezone() + timedelta(seconds=left_s)
         return f"will be warm in {format_duration(left_s)}, at {warm_at:%Y-%m-%d %H:%M:%S}"
     warm_at = datetime.fromisoformat(changed_at) + timedelta(seconds=agent.warm_up_s)
@@ -85,8 +89,6 @@ def _describe_warm_up(agent: AgentRecord, changed_at: str) -> str:
 
 def parse_learnt(agent: AgentRecord) -> dict[str, Any] | None:
     """Return what pacing learnt about an agent, None where that is nothing or cannot be read."""
-    from dispatcher.limiter import Learnt  # brings asyncio along
-
     try:
         return Learnt.from_json(json.loads(agent.learnt)).to_json()
     except (ValueError, TypeError, AttributeError):

@@ -12,9 +12,9 @@ from dispatcher.cli.options import FILE, sandbox_ledger_option
 from dispatcher.cli.printing import local_time, print_json, print_lines, printable
 from dispatcher.cli.settings import Settings, shared_options
 from dispatcher.cli.states import describe_states
-from dispatcher.cli.warm_up import warm_up_left
 from dispatcher.errors import ExitCode, LedgerError
 from dispatcher.ledger import AgentRecord, CampaignRecord
+from dispatcher.limiter import warm_up_left_s
 from dispatcher.models import State
 from dispatcher.text import format_count, format_duration
 
@@ -51,7 +51,7 @@ def status(settings: Settings, campaign_path: Path | None, sandbox: bool) -> int
                     "states": states,
                     "loaded_at": record.loaded_at,
                     "last_run": run,
-                    "warm_up_left_s": round(warm_up_left(agent), 1) if agent else 0.0,
+                    "warm_up_left_s": round(_warm_up_left_s(agent), 1),
                     "next": next_step(states),
                 }
                 for record, states, run, agent in stand
@@ -74,11 +74,15 @@ def describe_status(
     """Yield where a campaign stands and what to do next."""
     yield f"{campaign.name}: {format_count(sum(states.values()), 'row')}, loaded {local_time(campaign.loaded_at)}"
     yield from describe_states(states)
-    if agent is not None and (left_s := warm_up_left(agent)) > 0:
+    if agent is not None and (left_s := _warm_up_left_s(agent)) > 0:
         yield f"  agent {agent.scope} is warming up: sending can begin in {format_duration(left_s)}"
     if run is not None:
         yield f"  last run {describe_run(run)}"
     yield f"  next: {next_step(states)}"
+
+
+def _warm_up_left_s(agent: AgentRecord | None) -> float:
+    return 0.0 if agent is None else warm_up_left_s(warm_up_s=agent.warm_up_s, elapsed_s=agent.elapsed_s)
 
 
 def describe_run(run: Mapping[str, Any]) -> str:

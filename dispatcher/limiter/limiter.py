@@ -128,13 +128,3 @@ class Limiter:
         """
         self._pacer.release(slot, signal, self._loop.time(), retry_after_s=retry_after_s, new_connection=new_connection)
         self._released.set()
-
-
-def warm_up_left_s(*, warm_up_s: float, elapsed_s: float) -> float:
-    """Return how long sending still holds after a change of the limit, seconds from 0 to ``warm_up_s``.
-
-    Args:
-        warm_up_s: the whole hold.
-        elapsed_s: time since the change; a clock stepped back (below 0) holds no longer than the whole.
-    """
-    return min(warm_up_s, max(0.0, warm_up_s - elapsed_s))
