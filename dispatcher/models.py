@@ -296,3 +296,15 @@ _STATE_AFTER = {
     Outcome.REJECTED: State.FAILED,
     Outcome.IN_DOUBT: State.IN_DOUBT,
 }
+
+
+def most_urgent(states: Mapping[State, int]) -> State | None:
+    """Return the state whose rows are to be settled first, None when no row waits for anybody.
+
+    Doubts come first, for nothing but a person moves them; then what a send settles by itself, then what somebody has
+    to correct before.
+    """
+    return next((state for state in _BY_URGENCY if states.get(state)), None)
+
+
+_BY_URGENCY = (State.IN_DOUBT, State.PENDING, State.RETRYABLE, State.FAILED, State.REFUSED)

@@ -7,7 +7,7 @@ from pathlib import Path
 from dispatcher.cli.printing import printable
 from dispatcher.cli.states import describe_states
 from dispatcher.errors import ExitCode
-from dispatcher.models import State
+from dispatcher.models import State, most_urgent
 from dispatcher.pipeline import Plan, Summary
 from dispatcher.text import format_count, format_duration
 
@@ -51,11 +51,12 @@ def suggest_command(summary: Summary, path: Path, *, sandbox: bool) -> str:
     """Return the command to type after a run, with what it is for."""
     shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     ending = " --sandbox" if sandbox else ""
-    states = summary.states
     if summary.exit_code == ExitCode.SHEET_REFUSED:
         return f"dispatcher check {shown}   (the sheet cannot be trusted, and nothing of it was sent)"
-    if states[State.IN_DOUBT]:
-        return f"dispatcher resolve {shown}{ending}   (only you can say what became of the rows in doubt)"
-    if states[State.PENDING] or states[State.RETRYABLE]:
-        return f"dispatcher send {shown}{' --sandbox --keep' if sandbox else ''}   (goes on where this run ended)"
-    return f"dispatcher export {shown} outcomes.xlsx{ending}   (your sheet, with what became of every row)"
+    match most_urgent(summary.states):
+        case State.IN_DOUBT:
+            return f"dispatcher resolve {shown}{ending}   (only you can say what became of the rows in doubt)"
+        case State.PENDING | State.RETRYABLE:
+            return f"dispatcher send {shown}{' --sandbox --keep' if sandbox else ''}   (goes on where this run ended)"
+        case _:
+            return f"dispatcher export {shown} outcomes.xlsx{ending}   (your sheet, with what became of every row)"

@@ -15,7 +15,7 @@ from dispatcher.cli.states import describe_states
 from dispatcher.errors import ExitCode, LedgerError
 from dispatcher.ledger import AgentRecord, CampaignRecord
 from dispatcher.limiter import warm_up_left_s
-from dispatcher.models import State
+from dispatcher.models import State, most_urgent
 from dispatcher.text import format_count, format_duration
 
 
@@ -96,12 +96,15 @@ def describe_run(run: Mapping[str, Any]) -> str:
 
 
 def next_step(states: Mapping[State, int]) -> str:
-    """Return the command that brings the campaign further."""
-    steps = (
-        (State.IN_DOUBT, "`dispatcher resolve` lists the rows in doubt; only you can say what became of them"),
-        (State.PENDING, "`dispatcher send` sends the waiting rows"),
-        (State.RETRYABLE, "`dispatcher send` tries the retryable rows again"),
-        (State.FAILED, "`dispatcher export --state failed` shows why, `dispatcher retry` sends them again"),
-        (State.REFUSED, "`dispatcher check` says what is wrong; correct the sheet and send again"),
-    )
-    return next((step for state, step in steps if states.get(state)), "nothing to do")
+    """Return the command that brings the campaign further, with what it does."""
+    urgent = most_urgent(states)
+    return _NEXT_STEP[urgent] if urgent else "nothing to do"
+
+
+_NEXT_STEP = {
+    State.IN_DOUBT: "`dispatcher resolve` lists the rows in doubt; only you can say what became of them",
+    State.PENDING: "`dispatcher send` sends the waiting rows",
+    State.RETRYABLE: "`dispatcher send` tries the retryable rows again",
+    State.FAILED: "`dispatcher export --state failed` shows why, `dispatcher retry` sends them again",
+    State.REFUSED: "`dispatcher check` says what is wrong; correct the sheet and send again",
+}
