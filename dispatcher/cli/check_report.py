@@ -57,10 +57,3 @@ def _describe_findings(title: str, findings: "Findings") -> Iterator[str]:
     yield from (f"  {describe_problem(problem)}" for problem in shown)
     if findings.count > len(shown):
         yield f"  ... and {findings.count - len(shown):,} more (--json shows all)"
-
-
-def describe_dry_run(report: "CheckReport", due: int) -> str:
-    """Return what `send` would do about the rows that are ready; ``due`` of them."""
-    limit = report.campaign.agent.limit
-    duration = format_duration(due / limit)
-    return f"would send {format_count(due, 'row')}, about {duration} at {limit} a second; nothing was sent"

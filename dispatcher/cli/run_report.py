@@ -1,6 +1,5 @@
 """A run in words: what is about to happen, the question before it, and how it ended."""
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,7 +7,7 @@ from dispatcher.cli.printing import printable
 from dispatcher.cli.states import describe_states
 from dispatcher.errors import ExitCode
 from dispatcher.models import State, most_urgent
-from dispatcher.pipeline import Plan, Summary
+from dispatcher.pipeline import Plan, Summary, forecast
 from dispatcher.text import format_count, format_duration
 
 
@@ -23,18 +22,11 @@ def describe_plan(plan: Plan) -> str:
 
 
 def ask_to_send(plans: Sequence[Plan], people_max: int | None) -> str:
-    """Return the question put before a real send on a terminal.
-
-    Agents send side by side, the campaigns of one agent one after the other; ``people_max`` bounds them all.
-    """
-    due_of: Counter[str] = Counter()
-    for plan in plans:
-        due_of[plan.scope] += plan.due
-    people = min(due_of.total(), people_max or due_of.total())
-    due = [plan for plan in plans if plan.due]
-    seconds = max(min(due_of[plan.scope], people) / plan.limit + plan.warm_up_left_s for plan in due)
-    agents = ", ".join(dict.fromkeys(f"{plan.agent_id} at {plan.limit}/s" for plan in due))
-    return f"Send {format_count(people, 'WhatsApp session')} by agent {agents}, about {format_duration(seconds)}?"
+    """Return the question put before a real send on a terminal."""
+    told = forecast(plans, people_max)
+    agents = ", ".join(dict.fromkeys(f"{plan.agent_id} at {plan.limit}/s" for plan in plans if plan.due))
+    sessions = format_count(told.people, "WhatsApp session")
+    return f"Send {sessions} by agent {agents}, about {format_duration(told.seconds)}?"
 
 
 def describe_summary(summary: Summary) -> str:

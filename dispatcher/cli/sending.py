@@ -22,6 +22,8 @@ if TYPE_CHECKING:  # the pipeline is heavy, and a help text does not need it
     from dispatcher.cli.live import View
     from dispatcher.pipeline import Event, Plan, SendOrder
 
+_KEY_OF_NOBODY = "sandbox"
+
 _T = TypeVar("_T")
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -51,11 +53,12 @@ def make_order(
     *,
     command: str = "send",
     retry_outcomes: tuple[Outcome, ...] = (),
+    needs_key: bool = True,
 ) -> "SendOrder":
     """Return what the options ask for.
 
     Raises:
-        UsageError: there is no API key, or the campaigns have no ledger in common.
+        UsageError: there is no API key where one is needed, or the campaigns have no ledger in common.
     """
     from dispatcher.pipeline import SendOrder
 
@@ -63,7 +66,7 @@ def make_order(
     return SendOrder(
         campaigns=campaigns,
         locator=settings.locate_ledger(campaigns, sandbox=sandbox),
-        api_key="sandbox" if sandbox else read_api_key(os.environ),
+        api_key=read_api_key(os.environ) if needs_key and not sandbox else _KEY_OF_NOBODY,
         today=local_date(),
         recipients_path=options["recipients"],
         command=command,

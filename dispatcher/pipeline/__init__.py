@@ -12,7 +12,9 @@ changed), then dispatch what is due.
 from dispatcher.pipeline.check import CheckReport, Findings, check_sheet
 from dispatcher.pipeline.control import StopSwitch
 from dispatcher.pipeline.draft import draft_campaign
+from dispatcher.pipeline.dry_run import WouldSend, dry_run
 from dispatcher.pipeline.events import Event, Loaded, Loading, Plan, RowDone, Summary, WarmUp, Warned
+from dispatcher.pipeline.forecast import Forecast, forecast
 from dispatcher.pipeline.order import SendOrder
 from dispatcher.pipeline.outcomes import export_outcomes
 from dispatcher.pipeline.send import send
@@ -22,6 +24,7 @@ __all__ = [
     "CheckReport",
     "Event",
     "Findings",
+    "Forecast",
     "Loaded",
     "Loading",
     "Plan",
@@ -31,9 +34,12 @@ __all__ = [
     "Summary",
     "WarmUp",
     "Warned",
+    "WouldSend",
     "check_sheet",
     "draft_campaign",
+    "dry_run",
     "export_outcomes",
+    "forecast",
     "preview_requests",
     "send",
 ]
