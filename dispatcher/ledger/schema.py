@@ -1,9 +1,8 @@
-"""The ledger's tables, the triggers that refuse forbidden moves, and the views people may open."""
+"""The ledger's tables, the same on every engine."""
 
 from enum import StrEnum
 
 from sqlalchemy import (
-    DDL,
     Boolean,
     CheckConstraint,
     Column,
@@ -16,7 +15,6 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    event,
     text,
     true,
 )
@@ -33,19 +31,6 @@ class Kind(StrEnum):
 
 SCHEMA_VERSION = 1
 """Rises with every change of the tables; a ledger of a higher version is not touched."""
-
-ALLOWED_MOVES: dict[State, tuple[State, ...]] = {
-    State.PENDING: (State.SENDING, State.REFUSED, State.SKIPPED, State.WITHDRAWN),
-    State.RETRYABLE: (State.SENDING, State.REFUSED, State.SKIPPED, State.WITHDRAWN),
-    State.SENDING: (State.ACCEPTED, State.RETRYABLE, State.FAILED, State.IN_DOUBT, State.PENDING),
-    State.FAILED: (State.PENDING,),
-    State.IN_DOUBT: (State.ACCEPTED, State.PENDING, State.FAILED),
-    State.REFUSED: (State.PENDING, State.SKIPPED, State.WITHDRAWN),
-    State.SKIPPED: (State.PENDING, State.REFUSED, State.WITHDRAWN),
-    State.WITHDRAWN: (State.PENDING, State.REFUSED, State.SKIPPED),
-    State.ACCEPTED: (),
-}
-"""Every move a row may make. The database refuses all others, whoever asks."""
 
 metadata = MetaData()
 
@@ -170,64 +155,3 @@ events_table = Table(
     Column("to_state", Text, nullable=False),
     Column("reason", Text, nullable=False),
 )
-
-
-def _forbidden_move() -> str:
-    allowed = " OR ".join(
-        f"(OLD.state = '{old}' AND NEW.state IN ({', '.join(repr(str(new)) for new in targets)}))"
-        for old, targets in ALLOWED_MOVES.items()
-        if targets
-    )
-    return f"NEW.state <> OLD.state AND NOT ({allowed})"
-
-
-_FORGETS_ONLY = (
-    "NEW.reason = '' AND NEW.answer = '' AND NEW.outcome = OLD.outcome AND NEW.ended_at = OLD.ended_at "
-    "AND NEW.http_status IS OLD.http_status AND NEW.headers_sent IS OLD.headers_sent "
-    "AND NEW.latency_ms IS OLD.latency_ms AND NEW.session_id IS OLD.session_id "
-    "AND EXISTS (SELECT 1 FROM recipients WHERE id = OLD.recipient_id AND purged_at IS NOT NULL)"
-)
-
-_TRIGGERS = {
-    "recipients_moves": f"BEFORE UPDATE OF state ON recipients WHEN {_forbidden_move()}",
-    "recipients_identity": (
-        "BEFORE UPDATE OF campaign_id, key ON recipients "
-        "WHEN NEW.campaign_id <> OLD.campaign_id "
-        "OR (NEW.key IS NOT OLD.key AND (NEW.purged_at IS NULL) = (OLD.purged_at IS NULL))"
-    ),
-    "recipients_kept": "BEFORE DELETE ON recipients WHEN OLD.key IS NOT NULL",
-    "attempts_kept": "BEFORE DELETE ON attempts",
-    "attempts_closed_once": (
-        "BEFORE UPDATE ON attempts WHEN NEW.recipient_id <> OLD.recipient_id OR NEW.run_id <> OLD.run_id "
-        "OR NEW.started_at <> OLD.started_at OR (OLD.outcome IS NOT NULL AND NOT (" + _FORGETS_ONLY + "))"
-    ),
-    "events_kept": "BEFORE DELETE ON events",
-    "events_fixed": "BEFORE UPDATE ON events",
-}
-
-_VIEWS = {
-    "v_recipients": """
-        SELECT c.name AS campaign, r.row_number, r.key, r.to_number, r.state, r.reason, r.problem_column,
-               r.not_before, r.session_id, r.updated_at, r.in_sheet, r.purged_at, r.cells,
-               (SELECT count(*) FROM attempts a WHERE a.recipient_id = r.id) AS attempts
-        FROM recipients r JOIN campaigns c ON c.id = r.campaign_id""",
-    "v_attempts": """
-        SELECT c.name AS campaign, r.row_number, r.key, a.id AS attempt, a.run_id AS run, a.started_at, a.ended_at,
-               a.outcome, a.http_status, a.headers_sent, a.latency_ms, a.reason, a.session_id, a.answer
-        FROM attempts a JOIN recipients r ON r.id = a.recipient_id JOIN campaigns c ON c.id = r.campaign_id""",
-    "v_failed": """
-        SELECT campaign, row_number, key, to_number, state, reason, problem_column, updated_at, attempts
-        FROM v_recipients WHERE state IN ('failed', 'refused', 'in_doubt')""",
-    "v_runs": """
-        SELECT c.name AS campaign, runs.id AS run, runs.command, runs.started_at, runs.ended_at, runs.pid, runs.host,
-               runs.sent, runs.accepted, runs.throttled, runs.unsent, runs.rejected, runs.in_doubt,
-               runs.exit_code, runs.note
-        FROM runs JOIN campaigns c ON c.id = runs.campaign_id""",
-}
-
-for _name, _rule in _TRIGGERS.items():
-    # RAISE exists in SQLite only; PostgreSQL wants a trigger function of the same name.
-    _body = f"CREATE TRIGGER {_name} {_rule} BEGIN SELECT RAISE(ABORT, 'refused by {_name}'); END"
-    event.listen(metadata, "after_create", DDL(_body).execute_if(dialect="sqlite"))  # type: ignore[no-untyped-call] # SQLAlchemy left it untyped
-for _name, _query in _VIEWS.items():
-    event.listen(metadata, "after_create", DDL(f"CREATE VIEW {_name} AS {_query}"))  # type: ignore[no-untyped-call] # as above

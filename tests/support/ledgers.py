@@ -9,7 +9,7 @@ from typing import Any
 
 from dispatcher import ledger
 from dispatcher.ledger.locator import find_engine
-from dispatcher.ledger.schema import ALLOWED_MOVES
+from dispatcher.ledger.moves import ALLOWED_MOVES
 from dispatcher.models import AttemptResult, Outcome, Recipient, Refusal, State
 
 CAMPAIGN = "reminders"

@@ -3,22 +3,27 @@
 import itertools
 import re
 import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from dispatcher import ledger
 from dispatcher.errors import LedgerError
-from dispatcher.ledger.schema import ALLOWED_MOVES
+from dispatcher.ledger.moves import ALLOWED_MOVES
+from dispatcher.ledger.rules import RULES
 from dispatcher.models import Outcome, State
+from tests.support.engines import ENGINES, EngineUnderTest
 from tests.support.ledgers import (
     ACCEPTED,
     CAMPAIGN,
+    IN_DOUBT,
     begin_run,
     changing,
     load,
+    open_once,
     person,
     query,
     send,
@@ -30,6 +35,19 @@ from tests.support.ledgers import (
 MOVES = [(old, new) for old, new in itertools.permutations(State, 2)]
 ALLOWED = [(old, new) for old, new in MOVES if new in ALLOWED_MOVES[old]]
 FORBIDDEN = [move for move in MOVES if move not in ALLOWED]
+BROKEN_BY = (
+    "UPDATE recipients SET state = 'pending'",
+    "UPDATE recipients SET key = 'other'",
+    "UPDATE recipients SET key = NULL",
+    "UPDATE recipients SET campaign_id = 2",
+    "DELETE FROM recipients",
+    "DELETE FROM attempts",
+    "UPDATE attempts SET outcome = 'rejected'",
+    "UPDATE attempts SET reason = 'other'",
+    "UPDATE events SET reason = 'other'",
+    "DELETE FROM events",
+)
+"""On a ledger with one person, who was messaged, and one decision."""
 
 
 @pytest.fixture
@@ -49,39 +67,73 @@ def sent(path: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="module", params=ENGINES, ids=lambda engine: engine.name)
+def engine(request: pytest.FixtureRequest) -> EngineUnderTest:
+    """Return each engine in turn."""
+    found: EngineUnderTest = request.param
+    return found
+
+
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a ledger with one person who waits, for tests that only copy it."""
-    path = tmp_path_factory.mktemp("filled") / "ledger.db"
-    with ledger.own(path) as writer:
+def filled(engine: EngineUnderTest, tmp_path_factory: pytest.TempPathFactory) -> ledger.Locator:
+    """Return a ledger with a person who was messaged and one decision, for tests that change nothing of it."""
+    locator = engine.locate(tmp_path_factory.mktemp("filled"))
+    with ledger.own(locator) as writer:
         load(writer, [person(0)])
-    return path
+        send(writer, 1, IN_DOUBT)
+        writer.call(ledger.resolve, [1], State.ACCEPTED).result()
+    return locator
 
 
-def walk(filled: Path, moves: Sequence[str]) -> sqlite3.Connection:
-    """Return a copy in memory whose row 2 was inserted in the first state and walked along the others."""
-    memory = sqlite3.connect(":memory:", isolation_level=None)
-    with closing(sqlite3.connect(filled)) as source:
-        source.backup(memory)
-    memory.execute(
-        "INSERT INTO recipients SELECT 2, campaign_id, 3, 'other', to_number, ?, reason, problem_column, cells,"
-        " not_before, session_id, in_sheet, updated_at, digest, NULL, NULL FROM recipients WHERE id = 1",
-        (moves[0],),
+@pytest.fixture
+def by_hand(engine: EngineUnderTest, filled: ledger.Locator) -> Iterator[Connection]:
+    """Yield the filled ledger in a transaction that is undone."""
+    with engine.change_by_hand(filled) as connection, connection.begin() as transaction:
+        yield connection
+        transaction.rollback()
+
+
+def walk(connection: Connection, moves: Sequence[str]) -> None:
+    """Insert row 2 in the first state and walk it along the others."""
+    connection.execute(
+        text(
+            "INSERT INTO recipients SELECT 2, campaign_id, 3, 'other', to_number, :state, reason, problem_column,"
+            " cells, not_before, session_id, in_sheet, updated_at, digest, NULL, NULL FROM recipients WHERE id = 1"
+        ),
+        {"state": moves[0]},
     )
     for state in moves[1:]:
-        move(memory, state)
-    return memory
+        move(connection, state)
 
 
-def move(memory: sqlite3.Connection, state: str) -> str:
+def move(connection: Connection, state: str) -> str:
     """Move row 2 and return the state it is in then."""
-    memory.execute("UPDATE recipients SET state = ? WHERE id = 2", (state,))
-    return stand(memory)
+    connection.execute(text("UPDATE recipients SET state = :state WHERE id = 2"), {"state": state})
+    return stand(connection)
 
 
-def stand(memory: sqlite3.Connection) -> str:
+def stand(connection: Connection) -> str:
     """Return the state of row 2."""
-    return str(memory.execute("SELECT state FROM recipients WHERE id = 2").fetchone()[0])
+    return str(connection.execute(text("SELECT state FROM recipients WHERE id = 2")).scalar_one())
+
+
+def refusal_of(connection: Connection, statement: str) -> str:
+    """Return what the database says when it refuses a statement, which changes nothing."""
+    with pytest.raises(DBAPIError) as caught, connection.begin_nested():
+        connection.execute(text(statement))
+    return str(caught.value.orig)
+
+
+def test_every_rule_is_at_work(engine: EngineUnderTest, by_hand: Connection) -> None:
+    """An engine whose triggers are not created refuses nothing, and nothing else would tell."""
+    assert engine.read_rules(by_hand) == {rule.name for rule in RULES}
+
+
+def test_every_rule_refuses_something(by_hand: Connection) -> None:
+    """What each rule guards, by a statement of its own; a rule that no statement here breaks is not proved."""
+    refused = {refusal_of(by_hand, statement) for statement in BROKEN_BY}
+
+    assert {refusal.partition("refused by ")[2].split()[0] for refusal in refused} == {rule.name for rule in RULES}
 
 
 def test_the_moves_are_those_of_the_design() -> None:
@@ -94,20 +146,38 @@ def test_the_moves_are_those_of_the_design() -> None:
 
 
 @pytest.mark.parametrize(("old", "new"), ALLOWED, ids=[f"{old}-{new}" for old, new in ALLOWED])
-def test_an_allowed_move_works(filled: Path, old: State, new: State) -> None:
+def test_an_allowed_move_works(by_hand: Connection, old: State, new: State) -> None:
     """Every move of the design can be made."""
-    with closing(walk(filled, way_to(old))) as memory:
-        assert move(memory, new) == new
+    walk(by_hand, way_to(old))
+
+    assert move(by_hand, new) == new
 
 
 @pytest.mark.parametrize(("old", "new"), FORBIDDEN, ids=[f"{old}-{new}" for old, new in FORBIDDEN])
-def test_a_forbidden_move_is_refused(filled: Path, old: State, new: State) -> None:
+def test_a_forbidden_move_is_refused(by_hand: Connection, old: State, new: State) -> None:
     """Every other move is refused by the database itself and changes nothing."""
-    with closing(walk(filled, way_to(old))) as memory:
-        with pytest.raises(sqlite3.IntegrityError, match=r"^refused by recipients_moves$"):
-            move(memory, new)
+    walk(by_hand, way_to(old))
 
-        assert stand(memory) == old
+    refusal = refusal_of(by_hand, f"UPDATE recipients SET state = '{new}' WHERE id = 2")  # noqa: S608 - two enums
+
+    assert "refused by recipients_moves" in refusal
+    assert stand(by_hand) == old
+
+
+def test_a_ledger_that_lost_a_rule_is_refused(path: Path) -> None:
+    """A tool may drop a trigger, or put another one in its place; no run begins until that is undone."""
+    with changing(path) as connection:
+        connection.execute("DROP TRIGGER attempts_kept")
+        connection.execute("DROP TRIGGER recipients_moves")
+        connection.execute("CREATE TRIGGER recipients_moves BEFORE DELETE ON recipients BEGIN SELECT 1; END")
+
+    with pytest.raises(LedgerError) as caught:
+        open_once(path)
+
+    assert str(caught.value) == (
+        f"{path}: something else changed this ledger: its rules lack recipients_moves, attempts_kept; nothing was sent."
+        " Put back a copy made with `VACUUM INTO`"
+    )
 
 
 @pytest.mark.parametrize(
@@ -145,10 +215,16 @@ def test_history_and_identity_cannot_be_rewritten(sent: Path, statement: str, re
         connection.execute(statement)
 
 
-def test_an_unknown_state_or_outcome_is_refused(filled: Path, sent: Path) -> None:
+def test_an_unknown_state_or_outcome_is_refused(sent: Path) -> None:
     """A word that is none of the program's cannot get into the ledger."""
-    with pytest.raises(sqlite3.IntegrityError, match=r"^CHECK constraint failed: state IN \('pending'"):
-        walk(filled, ["pendinh"])
+    with (
+        pytest.raises(sqlite3.IntegrityError, match=r"^CHECK constraint failed: state IN \('pending'"),
+        changing(sent) as connection,
+    ):
+        connection.execute(
+            "INSERT INTO recipients SELECT 9, campaign_id, 9, 'other', to_number, 'pendinh', '', '', cells, NULL, NULL,"
+            " 1, updated_at, digest, NULL, NULL FROM recipients"
+        )
     with (
         pytest.raises(sqlite3.IntegrityError, match=r"^CHECK constraint failed: outcome IN \('accepted'"),
         changing(sent) as connection,

@@ -12,8 +12,10 @@ from dispatcher.ledger.engines.sqlite.connection import apply_settings, make_eng
 from dispatcher.ledger.engines.sqlite.errors import translated
 from dispatcher.ledger.engines.sqlite.integrity import check_soon
 from dispatcher.ledger.engines.sqlite.location import refuse_unfit_location, side_files
+from dispatcher.ledger.engines.sqlite.triggers import create_triggers, verify_triggers
 from dispatcher.ledger.engines.sqlite.watermark import Watermark
 from dispatcher.ledger.schema import SCHEMA_VERSION, Kind, metadata
+from dispatcher.ledger.views import create_views
 
 APPLICATION_IDS = {Kind.REAL: 0x44535054, Kind.REHEARSAL: 0x44535053}
 """``DSPT`` and ``DSPS``, in the header of every ledger: a file without one of them is none of ours."""
@@ -39,6 +41,7 @@ def open_writer(path: Path, kind: Kind | None) -> Engine:
             _create_tables(connection, kind or Kind.REAL)
         else:
             check_soon(path, connection)
+            verify_triggers(path, connection)
         undo.pop_all()
     return engine
 
@@ -98,6 +101,8 @@ def _is_empty(connection: Connection) -> bool:
 def _create_tables(connection: Connection, kind: Kind) -> None:
     with connection.begin():
         metadata.create_all(connection)
+        create_views(connection)
+        create_triggers(connection)
         connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_IDS[kind]}")
         connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
