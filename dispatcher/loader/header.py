@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from dispatcher.errors import SheetError
-from dispatcher.loader.cells import tidy_text
-from dispatcher.loader.rows import HEADER_SEARCH_ROWS, MAX_COLUMNS, Row, column_letters
+from dispatcher.loader.formats.tables import HEADER_SEARCH_ROWS, MAX_COLUMNS, Row, column_letters
+from dispatcher.loader.values.texts import tidy_text
 from dispatcher.models import ADVICE_COLUMN, HIDDEN_REASON, REASON_COLUMN, STATE_COLUMN, Campaign, State
 from dispatcher.placeholders import Text, fold
 from dispatcher.text import mask_digits

@@ -17,11 +17,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dispatcher.loader.archive import UNREADABLE, explain_unreadable
-from dispatcher.loader.excel_cells import CellText, read_bool, read_moment, read_number_cell, read_text
-from dispatcher.loader.ods_content import look_through_ods
-from dispatcher.loader.rows import Row, SheetScan, Table
+from dispatcher.loader.formats.archive import UNREADABLE, explain_unreadable
+from dispatcher.loader.formats.ods import look_through_ods
+from dispatcher.loader.formats.tables import Row, SheetScan, Table
 from dispatcher.loader.unseen import Unseen
+from dispatcher.loader.values.cells import CellText, read_bool, read_moment, read_number_cell, read_text
 from dispatcher.loader.xls_records import look_through_xls
 from dispatcher.loader.xlsb_records import look_through_xlsb
 from dispatcher.models import Notice

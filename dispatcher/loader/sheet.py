@@ -6,14 +6,14 @@ from itertools import dropwhile
 from pathlib import Path
 
 from dispatcher.errors import HiddenRowsError, SheetError
-from dispatcher.loader.drafts import Drafter
-from dispatcher.loader.files import OpenedSheet, open_sheet
+from dispatcher.loader.formats.kept_rows import KeptRows
+from dispatcher.loader.formats.tables import Row
 from dispatcher.loader.header import wanted_columns
-from dispatcher.loader.judge import Check, Judge
-from dispatcher.loader.opt_outs import OptOuts, find_opt_outs
-from dispatcher.loader.replay import RecordedRows
-from dispatcher.loader.rows import Row
-from dispatcher.loader.seen import SeenKeys
+from dispatcher.loader.judging.first_rows import FirstRows
+from dispatcher.loader.judging.judge import Check, Judge
+from dispatcher.loader.judging.opt_outs import OptOuts, find_opt_outs
+from dispatcher.loader.judging.row_reader import RowReader
+from dispatcher.loader.sheet_choice import OpenedSheet, open_sheet
 from dispatcher.loader.suppression import read_suppressed
 from dispatcher.models import Campaign, Notice, Recipient, Refusal
 
@@ -74,16 +74,16 @@ class Sheet:
     def _look_ahead(self) -> tuple[OptOuts, Iterator[Row]]:
         """Read the sheet for who opted out, for the rows above and hidden rows count; return its rows as well."""
         if not self._campaign.recipient.skip_if:
-            return OptOuts(SeenKeys(), []), self._data_rows()
+            return OptOuts(FirstRows(), []), self._data_rows()
         if self._opened.table.has_fixed_width:
             return self._find_opt_outs(self._rows_below_header()), self._data_rows()
-        recorded = RecordedRows()
+        recorded = KeptRows()
         return self._find_opt_outs(recorded.record(self._data_rows())), recorded.replay()
 
     def _find_opt_outs(self, rows: Iterator[Row]) -> OptOuts:
         table, header = self._opened
-        drafter = Drafter(self._campaign, header, self._today)
-        return find_opt_outs(self._campaign, header, rows, drafter=drafter, has_fixed_width=table.has_fixed_width)
+        reader = RowReader(self._campaign, header, self._today)
+        return find_opt_outs(self._campaign, header, rows, reader=reader, has_fixed_width=table.has_fixed_width)
 
     def _data_rows(self) -> Iterator[Row]:
         return (row for row in self._rows_below_header() if not row.is_blank)

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dispatcher.errors import SheetError
-from dispatcher.loader.cells import tidy_text
-from dispatcher.loader.files import open_tables
+from dispatcher.loader.formats.tables import HEADER_SEARCH_ROWS, Row, Table
 from dispatcher.loader.header import check_header, find_header, name_columns
-from dispatcher.loader.phone_numbers import Number, Unreadable, read_number
-from dispatcher.loader.rows import HEADER_SEARCH_ROWS, Row, Table
-from dispatcher.loader.seen import SeenKeys
+from dispatcher.loader.judging.first_rows import FirstRows
+from dispatcher.loader.sheet_choice import open_tables
+from dispatcher.loader.values.phone_numbers import Number, Unreadable, read_number
+from dispatcher.loader.values.texts import tidy_text
 from dispatcher.models import Notice, RecipientRules, SheetRules
 from dispatcher.text import mask_digits
 
@@ -21,7 +21,7 @@ _MIN_DIGITS = 5  # a text with fewer is no number, not even a mistyped one
 class SuppressionList(NamedTuple):
     """The suppressed numbers with the row each stands in, and what a person should know about their file."""
 
-    numbers: SeenKeys
+    numbers: FirstRows
     notices: list[Notice]
 
 
@@ -40,7 +40,7 @@ def read_suppressed(rules: RecipientRules, encoding: str | None) -> SuppressionL
     Raises:
         SheetError: the file or a number in it cannot be read; then nobody could say who must be left out.
     """
-    found = SuppressionList(SeenKeys(), [])
+    found = SuppressionList(FirstRows(), [])
     path = rules.suppress_path
     if path is None:
         return found

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from dispatcher.loader.archive import ExcessError
-from dispatcher.loader.excel_cells import CellText
-from dispatcher.loader.rows import MAX_CELLS, MAX_ROWS
+from dispatcher.loader.formats.archive import ExcessError
+from dispatcher.loader.formats.tables import MAX_CELLS, MAX_ROWS
+from dispatcher.loader.values.cells import CellText
 
 ERROR_NAMES = {
     0x00: "#NULL!",

@@ -9,9 +9,9 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 from dispatcher.errors import SheetError
-from dispatcher.loader.archive import PROTECTED, ExcessError
-from dispatcher.loader.excel_cells import UNCALCULATED, CellText, read_error
+from dispatcher.loader.formats.archive import PROTECTED, ExcessError
 from dispatcher.loader.unseen import ERROR_NAMES, Cell, HiddenRow, Unseen, gather
+from dispatcher.loader.values.cells import UNCALCULATED, CellText, read_error
 
 _MAX_BYTES = 100 * 1000**2
 _BEGIN, _END, _SHEET_OF_BOOK, _PASSWORD, _ROW = 0x0809, 0x000A, 0x0085, 0x002F, 0x0208

@@ -13,9 +13,9 @@ from typing import BinaryIO
 
 from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]  # ships no types
 
-from dispatcher.loader.archive import check_archive
-from dispatcher.loader.excel_cells import read_error
+from dispatcher.loader.formats.archive import check_archive
 from dispatcher.loader.unseen import ERROR_NAMES, Cell, HiddenRow, Unseen, gather
+from dispatcher.loader.values.cells import read_error
 
 _SHEET_OF_BOOK, _BOOK_OPTIONS = 156, 153
 _ROW, _ERROR, _ERROR_RESULT = 0, 3, 11

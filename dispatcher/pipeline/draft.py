@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dispatcher.errors import UsageError
 
 if TYPE_CHECKING:
-    from dispatcher.loader import Look
+    from dispatcher.loader import SheetSurvey
 
 _OPT_OUT_WORDS = ["yes", "y", "x", "true", "1"]
 
@@ -25,10 +25,10 @@ def draft_campaign(sheet_path: Path, out: Path) -> str:
         SheetError: the sheet cannot be read, or holds no phone numbers.
         UsageError: ``out`` exists, or cannot be written.
     """
-    from dispatcher.loader import look_at  # heavy: only who reads a sheet pays for it
+    from dispatcher.loader import survey_sheet  # heavy: only who reads a sheet pays for it
 
-    look = look_at(sheet_path)
-    lines = [*_draft_top(sheet_path, out), *_draft_sheet(look), *_draft_recipient(look), *_draft_template(look)]
+    survey = survey_sheet(sheet_path)
+    lines = [*_draft_top(sheet_path, out), *_draft_sheet(survey), *_draft_recipient(survey), *_draft_template(survey)]
     try:
         with out.open("x", encoding="utf-8") as file:
             file.write("\n".join(lines) + "\n")
@@ -36,7 +36,7 @@ def draft_campaign(sheet_path: Path, out: Path) -> str:
         raise UsageError(f"{out}: exists already and is left as it is; name another file") from None
     except OSError as error:
         raise UsageError(f"{out}: cannot be written: {error.strerror}") from None
-    return _describe_choice(look)
+    return _describe_choice(survey)
 
 
 def _draft_top(sheet_path: Path, out: Path) -> Iterator[str]:
@@ -53,53 +53,54 @@ def _draft_top(sheet_path: Path, out: Path) -> Iterator[str]:
     yield "sessions_per_second = 1   # the limit the vendor approved: 1, 3 or 5"
 
 
-def _draft_sheet(look: "Look") -> Iterator[str]:
-    if not look.sheet_name:
+def _draft_sheet(survey: "SheetSurvey") -> Iterator[str]:
+    if not survey.sheet_name:
         return
     yield ""
     yield "[sheet]"
-    choice = _describe_choice(look)
-    yield f"name = {_quote(look.sheet_name)}" + (f"   # {choice}" if choice else "")
+    choice = _describe_choice(survey)
+    yield f"name = {_quote(survey.sheet_name)}" + (f"   # {choice}" if choice else "")
 
 
-def _describe_choice(look: "Look") -> str:
-    if not look.other_sheets:
+def _describe_choice(survey: "SheetSurvey") -> str:
+    if not survey.other_sheets:
         return ""
-    others = ", ".join(map(_quote, look.other_sheets))
-    return f"the sheet {_quote(look.sheet_name or '')} was chosen; there are phone numbers in {others} as well"
+    others = ", ".join(map(_quote, survey.other_sheets))
+    return f"the sheet {_quote(survey.sheet_name or '')} was chosen; there are phone numbers in {others} as well"
 
 
-def _draft_recipient(look: "Look") -> Iterator[str]:
+def _draft_recipient(survey: "SheetSurvey") -> Iterator[str]:
     yield ""
     yield "[recipient]"
-    if _can_be_named(look.number_column):
-        yield f"to = {_quote(_placeholder(look.number_column))}"
+    if _can_be_named(survey.number_column):
+        yield f"to = {_quote(_placeholder(survey.number_column))}"
     else:
-        yield f'to = ""                    # rename the column {_quote(look.number_column)}: no : and no braces'
-    if look.other_number_columns:
-        yield f"# There are phone numbers in these columns as well: {', '.join(map(_quote, look.other_number_columns))}"
-    if look.is_national:
+        yield f'to = ""                    # rename the column {_quote(survey.number_column)}: no : and no braces'
+    if survey.other_number_columns:
+        others = ", ".join(map(_quote, survey.other_number_columns))
+        yield f"# There are phone numbers in these columns as well: {others}"
+    if survey.is_national:
         yield 'written_as = "national"    # without the country code; else "international"'
         yield 'default_region = ""        # fill in: the country of the numbers, such as "GB"'
     else:
         yield 'written_as = "international"   # with the country code; "national" needs a default_region'
     yield 'key = "{to}"               # one message per number, ever; "{to} {today}" makes it nightly'
     words = json.dumps(_OPT_OUT_WORDS)
-    rules = [f"{_quote(column)} = {words}" for column in look.opt_out_columns if _can_be_named(column)]
+    rules = [f"{_quote(column)} = {words}" for column in survey.opt_out_columns if _can_be_named(column)]
     if rules:
         yield f"skip_if = {{ {', '.join(rules)} }}   # these words leave a row out: are they those of the sheet?"
 
 
-def _draft_template(look: "Look") -> Iterator[str]:
-    usable = [label for label in look.columns if _can_be_named(label)]
-    unusable = [_quote(label) for label in look.columns if not _can_be_named(label)]
+def _draft_template(survey: "SheetSurvey") -> Iterator[str]:
+    usable = [label for label in survey.columns if _can_be_named(label)]
+    unusable = [_quote(label) for label in survey.columns if not _can_be_named(label)]
     yield ""
     yield "[template]"
     yield 'namespace = ""             # as shown in the WhatsApp Business Account'
     yield 'name = ""                  # the approved template\'s name'
     yield 'locale = "en"'
-    yield f"# The columns of the sheet (header in row {look.header_row}), to be put in the template's order:"
-    yield f"#   {', '.join(_column(label, label in look.date_columns) for label in usable)}"
+    yield f"# The columns of the sheet (header in row {survey.header_row}), to be put in the template's order:"
+    yield f"#   {', '.join(_column(label, label in survey.date_columns) for label in usable)}"
     if unusable:
         yield f"# To use these as well, rename them, for a placeholder holds no : and no braces: {', '.join(unusable)}"
     yield 'body = [""]                # one text for each placeholder of the template, or [] if it has none'

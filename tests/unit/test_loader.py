@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dispatcher.errors import SheetError
 from dispatcher.loader import read_recipients
-from dispatcher.loader.seen import SeenKeys
+from dispatcher.loader.judging.first_rows import FirstRows
 from dispatcher.models import Notice, Problem, Recipient, Refusal, SheetRules, State
 from tests.support.sheets import (
     TODAY,
@@ -446,7 +446,7 @@ def test_values_are_plain_mappings_in_sheet_order(tmp_path: Path) -> None:
 @given(st.lists(st.tuples(st.sampled_from(["", "0", "1202", "visit "]), st.integers(0, 3000)), max_size=400))
 def test_seen_keys_are_those_of_a_plain_dictionary(parts: list[tuple[str, int]]) -> None:
     """The compact table finds the first row of every key, digits or not, leading zeros or not."""
-    seen, expected = SeenKeys(), dict[str, int]()
+    seen, expected = FirstRows(), dict[str, int]()
     for row_number, (prefix, number) in enumerate(parts, start=2):
         key = f"{prefix}{number}"
 
@@ -459,7 +459,7 @@ def test_seen_keys_are_those_of_a_plain_dictionary(parts: list[tuple[str, int]])
 
 def test_seen_keys_grow_with_the_sheet() -> None:
     """A hundred thousand keys are all found again after the table has grown several times."""
-    seen = SeenKeys()
+    seen = FirstRows()
     for row_number in range(1, 100_001):
         assert seen.add(f"1202{row_number * 7:07d}", row_number) is None
 

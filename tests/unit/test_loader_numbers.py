@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispatcher.loader.phone_numbers import Number, Unreadable, read_number, read_slowly
-from dispatcher.loader.plain_numbers import read_plain
+from dispatcher.loader.values.phone_numbers import Number, Unreadable, read_number, read_slowly
+from dispatcher.loader.values.plain_numbers import read_plain
 from dispatcher.models import RecipientRules
 from dispatcher.placeholders import parse_text
 

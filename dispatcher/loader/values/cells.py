@@ -5,7 +5,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from dispatcher.loader.rows import Note
+from dispatcher.loader.formats.tables import Note
 
 _MAX_EXACT = 10**15  # Excel keeps 15 digits
 _FIRST_YEAR = 1900

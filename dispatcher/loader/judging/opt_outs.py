@@ -5,12 +5,12 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import NamedTuple
 
-from dispatcher.loader.cells import tidy_text
-from dispatcher.loader.drafts import Drafter
+from dispatcher.loader.formats.tables import Row
 from dispatcher.loader.header import Header
-from dispatcher.loader.hollow import ERRORS, is_invisible
-from dispatcher.loader.rows import Row
-from dispatcher.loader.seen import SeenKeys
+from dispatcher.loader.judging.first_rows import FirstRows
+from dispatcher.loader.judging.row_reader import RowReader
+from dispatcher.loader.values.no_values import ERRORS, is_invisible
+from dispatcher.loader.values.texts import tidy_text
 from dispatcher.models import Campaign, Notice
 from dispatcher.placeholders import fold
 from dispatcher.text import mask_digits
@@ -22,7 +22,7 @@ _WORDS_SHOWN = 5
 class OptOuts(NamedTuple):
     """The numbers of everybody who opted out, with the row that says so, and the words that left nobody out."""
 
-    numbers: SeenKeys
+    numbers: FirstRows
     notices: list[Notice]
 
 
@@ -64,7 +64,7 @@ def _fold_cell(text: str) -> str:
 
 
 def find_opt_outs(
-    campaign: Campaign, header: Header, rows: Iterable[Row], *, drafter: Drafter, has_fixed_width: bool
+    campaign: Campaign, header: Header, rows: Iterable[Row], *, reader: RowReader, has_fixed_width: bool
 ) -> OptOuts:
     """Go through all rows, hidden ones too, for those that ``skip_if`` leaves out.
 
@@ -74,14 +74,14 @@ def find_opt_outs(
         campaign: its ``skip_if`` names the columns and the words.
         header: names the columns of the rows.
         rows: the rows below the header.
-        drafter: reads the numbers.
+        reader: reads the numbers.
         has_fixed_width: whether a row of another length than the header is broken.
     """
     labels = dict(zip(header.keys, header.labels, strict=True))
     columns = [
         _SkipColumn(header.keys.index(key), labels[key], words) for key, words in campaign.recipient.skip_if.items()
     ]
-    found = OptOuts(SeenKeys(), [])
+    found = OptOuts(FirstRows(), [])
     width = len(header.keys)
     pick = itemgetter(*(header.keys.index(key) for key in campaign.recipient.skip_if))
     for row in rows:
@@ -93,7 +93,7 @@ def find_opt_outs(
             column.count_others(readings[0])
         if any(column.leaves_out(texts) for texts in readings for column in columns):
             for texts in readings:
-                person = drafter.find_person(drafter.draft(row._replace(texts=texts)))
+                person = reader.find_person(reader.read(row._replace(texts=texts)))
                 if person:
                     found.numbers.add(person, row.number)
     found.notices.extend(notice for column in columns for notice in column.describe_others())

@@ -14,7 +14,7 @@ from defusedxml import DefusedXmlException  # type: ignore[import-untyped]  # sh
 from openpyxl.utils import range_boundaries
 
 from dispatcher.errors import SheetError
-from dispatcher.loader.rows import SheetScan
+from dispatcher.loader.formats.tables import SheetScan
 
 _MAX_TOTAL_BYTES = 200 * 1000**2
 _MAX_STRINGS_BYTES = 100 * 1000**2

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberType, ValidationResult
 
-from dispatcher.loader.plain_numbers import PlainNumber, read_plain
+from dispatcher.loader.values.plain_numbers import PlainNumber, read_plain
 from dispatcher.models import RecipientRules
 
 

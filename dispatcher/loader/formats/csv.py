@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dispatcher.errors import SheetError
-from dispatcher.loader.cells import MAX_CHARACTERS
-from dispatcher.loader.csv_text import find_encoding
-from dispatcher.loader.rows import MAX_ROWS, Row, Table
+from dispatcher.loader.formats.csv_encoding import find_encoding
+from dispatcher.loader.formats.tables import MAX_ROWS, Row, Table
+from dispatcher.loader.values.texts import MAX_CHARACTERS
 
 _DELIMITERS = ",;\t|"
 _STATED_DELIMITERS = (*_DELIMITERS, ":", "^", "~")

@@ -6,7 +6,7 @@ from hashlib import blake2b
 _START_SLOTS = 1 << 12
 
 
-class SeenKeys:
+class FirstRows:
     """The row that first had each key; a table of fingerprints with open addressing.
 
     A key of digits, which phone numbers are, is its own fingerprint. Any other key is reduced to 63 bits:

@@ -1,4 +1,4 @@
-"""Looks at a sheet nobody has described yet: where its header is, which column holds the numbers."""
+"""Surveys a sheet nobody has described yet: where its header is, which column holds the numbers."""
 
 import itertools
 import re
@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dispatcher.errors import SheetError
-from dispatcher.loader.cells import tidy_text
-from dispatcher.loader.files import open_tables
+from dispatcher.loader.formats.tables import HEADER_SEARCH_ROWS, Row, Table
 from dispatcher.loader.header import Header, name_columns
-from dispatcher.loader.phone_numbers import Number, read_number
-from dispatcher.loader.rows import HEADER_SEARCH_ROWS, Row, Table
+from dispatcher.loader.sheet_choice import open_tables
+from dispatcher.loader.values.phone_numbers import Number, read_number
+from dispatcher.loader.values.texts import tidy_text
 from dispatcher.models import RecipientRules, SheetRules
 from dispatcher.placeholders import parse_text
 
@@ -28,7 +28,7 @@ _DIALLED_AT_HOME = re.compile(r"[(\d][\d\s()./-]{5,18}\d")
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class SheetSurvey:
     """What a sheet seems to be.
 
     Attributes:
@@ -54,18 +54,18 @@ class Look:
     other_number_columns: tuple[str, ...] = ()
 
 
-def look_at(path: Path) -> Look:
+def survey_sheet(path: Path) -> SheetSurvey:
     """Find the header and the column of numbers in a recipients file.
 
     Raises:
         SheetError: the file cannot be read, or no column of it holds phone numbers below a header.
     """
     tables = [table for table in open_tables(path, SheetRules()) if table.is_visible]
-    looks = [look for table in tables if (look := _look_at_table(table, is_only=len(tables) == 1))]
-    if not looks:
+    surveys = [survey for table in tables if (survey := _survey_table(table, is_only=len(tables) == 1))]
+    if not surveys:
         raise SheetError(f"{path.name}: {_explain_nothing(tables)}")
-    best = max(looks, key=lambda look: len(look.columns))
-    others = (look.sheet_name for look in looks if look is not best)
+    best = max(surveys, key=lambda survey: len(survey.columns))
+    others = (survey.sheet_name for survey in surveys if survey is not best)
     return replace(best, other_sheets=tuple(name for name in others if name))
 
 
@@ -90,7 +90,7 @@ def _read_start(table: Table) -> list[Row]:
         return []
 
 
-def _look_at_table(table: Table, *, is_only: bool) -> Look | None:
+def _survey_table(table: Table, *, is_only: bool) -> SheetSurvey | None:
     rows = _read_start(table)
     first = _find_first_number(rows)
     if not first:
@@ -167,7 +167,7 @@ class _Column:
         return bool(_PHONE_WORD.search(self.label)), plus, bool(_NUMBER_WORD.search(self.label)), count
 
 
-def _describe(table: Table, header: Header, data: list[Row], *, is_only: bool) -> Look | None:
+def _describe(table: Table, header: Header, data: list[Row], *, is_only: bool) -> SheetSurvey | None:
     columns = [
         _Column(label, [tidy_text(row.texts[position]).text for row in data if position < len(row.texts)])
         for position, label in enumerate(header.labels)
@@ -176,7 +176,7 @@ def _describe(table: Table, header: Header, data: list[Row], *, is_only: bool) -
     if not candidates:
         return None
     numbers = max(candidates, key=lambda column: column.weight)
-    return Look(
+    return SheetSurvey(
         sheet_name=None if is_only else table.name,
         header_row=header.row_number,
         columns=header.labels,

@@ -1,24 +1,24 @@
-"""Turns a row of texts into what a verdict needs: tidy values, faults, notices, the number and the key."""
+"""Turns a row of texts into what a decision needs: tidy values, faults, notices, the number and the key."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from dispatcher.loader.cells import is_tidy, tidy_text
-from dispatcher.loader.dates import find_date_columns, is_iso, read_date
-from dispatcher.loader.excel_cells import read_error
+from dispatcher.loader.formats.tables import Note, Row
 from dispatcher.loader.header import BUILT_IN, Header, wanted_columns
-from dispatcher.loader.hollow import ERRORS, is_invisible
-from dispatcher.loader.phone_numbers import TWO_NUMBERS, Number, holds_two_numbers, read_number
-from dispatcher.loader.rows import Note, Row
+from dispatcher.loader.values.cells import read_error
+from dispatcher.loader.values.dates import find_date_columns, is_iso, read_date
+from dispatcher.loader.values.no_values import ERRORS, is_invisible
+from dispatcher.loader.values.phone_numbers import TWO_NUMBERS, Number, holds_two_numbers, read_number
+from dispatcher.loader.values.texts import is_tidy, tidy_text
 from dispatcher.models import Campaign, Notice
 from dispatcher.placeholders import Placeholder, Text, close_gaps
 from dispatcher.text import mask_digits, mask_phone_numbers
 
 
 @dataclass(slots=True)
-class Draft:
-    """A row on its way to a verdict.
+class ReadRow:
+    """A row whose cells have been read, on its way to a decision.
 
     Attributes:
         row: as the reader handed it on.
@@ -52,8 +52,8 @@ def is_one_column(text: Text) -> bool:
     return isinstance(first, Placeholder) and not first.format and not rest
 
 
-class Drafter:
-    """Drafts the rows of one sheet; counts what is to be said once per column.
+class RowReader:
+    """Reads the rows of one sheet; counts what is to be said once per column.
 
     Attributes:
         to_columns: the folded columns the number is made of.
@@ -95,58 +95,58 @@ class Drafter:
             " default_region"
         )
 
-    def draft(self, row: Row) -> Draft:
+    def read(self, row: Row) -> ReadRow:
         """Return the row with tidy values; a row of another width is cut or filled up with blanks."""
         texts: Sequence[str] = row.texts
         missing = len(self._keys) - len(texts)
         if missing > 0:
             texts = [*texts, *[""] * missing]
-        draft = Draft(row, dict(zip(self._keys, texts, strict=False)))
+        read = ReadRow(row, dict(zip(self._keys, texts, strict=False)))
         if row.faults or row.notes or not is_tidy(texts):
-            self._tidy(draft)
-        self._look_through(draft)
+            self._tidy(read)
+        self._look_through(read)
         for key in self._dates:
-            if not is_iso(draft.values[key]) and key not in draft.faults:
-                self._read_date(draft, key)
-        return draft
+            if not is_iso(read.values[key]) and key not in read.faults:
+                self._read_date(read, key)
+        return read
 
-    def _tidy(self, draft: Draft) -> None:
-        row = draft.row
+    def _tidy(self, read: ReadRow) -> None:
+        row = read.row
         for position, key in enumerate(self._keys):
-            text = draft.values[key]
+            text = read.values[key]
             tidy = tidy_text(text)
-            draft.values[key] = tidy.text
+            read.values[key] = tidy.text
             if key in self._used:
-                self._keep(draft, key, row.notes.get(position), row.faults.get(position, ""))
-                self._keep(draft, key, tidy.note, tidy.fault)
+                self._keep(read, key, row.notes.get(position), row.faults.get(position, ""))
+                self._keep(read, key, tidy.note, tidy.fault)
             if key in self.to_columns:
-                self._keep(draft, key, None, row.find_lack(position))
+                self._keep(read, key, None, row.find_lack(position))
                 if holds_two_numbers(text):
-                    draft.faults.setdefault(key, TWO_NUMBERS)  # a line break between them is now a space
+                    read.faults.setdefault(key, TWO_NUMBERS)  # a line break between them is now a space
 
-    def _look_through(self, draft: Draft) -> None:
+    def _look_through(self, read: ReadRow) -> None:
         """Name the errors of formulas that stand as text, and empty cells in which nobody sees anything."""
-        values = draft.values
+        values = read.values
         for key in self._used:
             value = values[key]
             if value in ERRORS:
-                draft.faults.setdefault(key, read_error(value).fault)
+                read.faults.setdefault(key, read_error(value).fault)
             elif value > "\x7f" and is_invisible(value):  # nothing that begins with ASCII is invisible
                 values[key] = ""
 
-    def _read_date(self, draft: Draft, key: str) -> None:
-        moment = read_date(draft.values[key], day_first=self._day_first, from_1904=draft.row.from_1904)
-        draft.values[key] = moment.text
-        self._keep(draft, key, moment.note, moment.fault)
+    def _read_date(self, read: ReadRow, key: str) -> None:
+        moment = read_date(read.values[key], day_first=self._day_first, from_1904=read.row.from_1904)
+        read.values[key] = moment.text
+        self._keep(read, key, moment.note, moment.fault)
 
-    def _keep(self, draft: Draft, key: str, note: Note | None, fault: str) -> None:
+    def _keep(self, read: ReadRow, key: str, note: Note | None, fault: str) -> None:
         if fault:
-            draft.faults.setdefault(key, fault)
+            read.faults.setdefault(key, fault)
         if note is None:
             return
-        notice = self.make_notice(draft, key, note.reason)
+        notice = self.make_notice(read, key, note.reason)
         if not note.once:
-            draft.notices.append(notice)
+            read.notices.append(notice)
             return
         identity = (key, note.reason.partition(";")[0])
         first, count = self._once.get(identity, (notice, 0))
@@ -156,60 +156,60 @@ class Drafter:
         """Return a column as the sheet labels it; ``""`` for the whole row."""
         return self._labels.get(key, "")
 
-    def show(self, draft: Draft, key: str) -> str:
+    def show(self, read: ReadRow, key: str) -> str:
         """Return a cell as people may see it: phone numbers masked."""
-        value = draft.values.get(key, "")
+        value = read.values.get(key, "")
         return mask_digits(value) if key in self.to_columns else mask_phone_numbers(value)
 
-    def make_notice(self, draft: Draft, key: str, reason: str) -> Notice:
+    def make_notice(self, read: ReadRow, key: str, reason: str) -> Notice:
         """Return a notice about one cell."""
-        return Notice(reason, draft.row.number, self.label(key), self.show(draft, key))
+        return Notice(reason, read.row.number, self.label(key), self.show(read, key))
 
-    def identify(self, draft: Draft) -> None:
+    def identify(self, read: ReadRow) -> None:
         """Read the number and build the key, as far as that is possible."""
-        if draft.faults and not draft.faults.keys().isdisjoint(self.to_columns):
+        if read.faults and not read.faults.keys().isdisjoint(self.to_columns):
             return
-        text = self._fill_number(draft)
+        text = self._fill_number(read)
         if not text.strip():
-            draft.to_reason = "the cell is empty: fill in a phone number or delete the row"
+            read.to_reason = "the cell is empty: fill in a phone number or delete the row"
             return
         number = read_number(text, self._rules)
         if not isinstance(number, Number):
-            draft.to_reason = f"the number {number.reason}"
+            read.to_reason = f"the number {number.reason}"
             return
-        draft.to = number.digits
+        read.to = number.digits
         if self._is_undeclared and text[0] != "+" and _begins_with_code(text):
             self._guess_count += 1
-            self._first_guess = self._first_guess or f"+{mask_digits(draft.to)} in row {draft.row.number}"
+            self._first_guess = self._first_guess or f"+{mask_digits(read.to)} in row {read.row.number}"
         for note in number.notes:
             key = self.to_columns[0] if self.to_columns else ""
-            draft.notices.append(self.make_notice(draft, key, f"the number {note}"))
-        self._build_key(draft)
+            read.notices.append(self.make_notice(read, key, f"the number {note}"))
+        self._build_key(read)
 
-    def find_person(self, draft: Draft) -> str:
+    def find_person(self, read: ReadRow) -> str:
         """Return the digits of the number, whether its country is allowed or not; ``""`` if it cannot be read."""
-        if not draft.faults.keys().isdisjoint(self.to_columns):
+        if not read.faults.keys().isdisjoint(self.to_columns):
             return ""
-        number = read_number(self._fill_number(draft), replace(self._rules, allowed_countries=()))
+        number = read_number(self._fill_number(read), replace(self._rules, allowed_countries=()))
         return number.digits if isinstance(number, Number) else ""
 
-    def _fill_number(self, draft: Draft) -> str:
+    def _fill_number(self, read: ReadRow) -> str:
         only = self._only_to_column
-        return draft.values[only] if only else self._fill(self._rules.to, draft.values)
+        return read.values[only] if only else self._fill(self._rules.to, read.values)
 
-    def _build_key(self, draft: Draft) -> None:
+    def _build_key(self, read: ReadRow) -> None:
         if self._rules.key.source == "{to}":
-            draft.key = draft.to
+            read.key = read.to
             return
-        unusable = (key for key in self.key_columns if not draft.values[key] or key in draft.faults)
-        draft.key_column = next(unusable, "")
-        if not draft.key_column:
-            built_in = {"to": draft.to, "today": self._today}
-            draft.key = self._fill(self._rules.key, {**draft.values, **built_in}).strip()
+        unusable = (key for key in self.key_columns if not read.values[key] or key in read.faults)
+        read.key_column = next(unusable, "")
+        if not read.key_column:
+            built_in = {"to": read.to, "today": self._today}
+            read.key = self._fill(self._rules.key, {**read.values, **built_in}).strip()
 
-    def render(self, draft: Draft, text: Text) -> str:
+    def render(self, read: ReadRow, text: Text) -> str:
         """Return a text of the message as people may see it, in English; phone numbers masked."""
-        sent = close_gaps(self._fill(text, {**draft.values, "to": draft.to, "today": self._today}))
+        sent = close_gaps(self._fill(text, {**read.values, "to": read.to, "today": self._today}))
         numbers = {"to", *self.to_columns}
         is_free_of_numbers = numbers.isdisjoint(part.key for part in text.placeholders)
         return mask_phone_numbers(sent) if is_free_of_numbers else mask_digits(sent)

@@ -5,12 +5,12 @@ import tempfile
 from collections.abc import Iterable, Iterator
 
 from dispatcher.errors import SheetError
-from dispatcher.loader.rows import NO_FAULTS, NO_NOTES, Note, Row
+from dispatcher.loader.formats.tables import NO_FAULTS, NO_NOTES, Note, Row
 
 _MAX_BYTES_IN_MEMORY = 16 << 20
 
 
-class RecordedRows:
+class KeptRows:
     """Rows in a temporary file without a name; a small sheet never leaves memory."""
 
     def __init__(self) -> None:

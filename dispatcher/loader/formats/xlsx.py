@@ -27,8 +27,10 @@ from openpyxl.worksheet._reader import FORMULA_TAG, INLINE_STRING, ROW_TAG, VALU
 from openpyxl.xml.functions import iterparse as defused_iterparse
 
 from dispatcher.errors import SheetError
-from dispatcher.loader.archive import UNREADABLE, check_archive, explain_unreadable, scan_sheet
-from dispatcher.loader.excel_cells import (
+from dispatcher.loader.formats.archive import UNREADABLE, check_archive, explain_unreadable, scan_sheet
+from dispatcher.loader.formats.tables import MAX_COLUMNS, MAX_ROWS, NO_FAULTS, NO_NOTES, Note, Row, SheetScan, Table
+from dispatcher.loader.formats.xlsx_workbook import WorkbookReader, read_rich_text
+from dispatcher.loader.values.cells import (
     OUTSIDE_CALENDAR,
     UNCALCULATED,
     CellText,
@@ -39,8 +41,6 @@ from dispatcher.loader.excel_cells import (
     read_number_cell,
     read_text,
 )
-from dispatcher.loader.excel_strings import WorkbookReader, read_rich_text
-from dispatcher.loader.rows import MAX_COLUMNS, MAX_ROWS, NO_FAULTS, NO_NOTES, Note, Row, SheetScan, Table
 
 _MAX_CACHED = 10_000  # the same names, days and times come again and again
 _STRICT = b"http://purl.oclc.org/ooxml/spreadsheetml/main"  # ISO/IEC 29500-1, annex A

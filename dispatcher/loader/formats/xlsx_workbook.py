@@ -14,8 +14,8 @@ from openpyxl.styles.numbers import is_date_format, is_timedelta_format
 from openpyxl.xml.constants import SHARED_STRINGS, SHEET_MAIN_NS
 from openpyxl.xml.functions import iterparse as defused_iterparse
 
-from dispatcher.loader.archive import is_free_of_entities
-from dispatcher.loader.excel_formats import read_number_formats
+from dispatcher.loader.formats.archive import is_free_of_entities
+from dispatcher.loader.formats.xlsx_formats import read_number_formats
 
 _ITEM, _PLAIN = f"{{{SHEET_MAIN_NS}}}si", f"{{{SHEET_MAIN_NS}}}t"
 

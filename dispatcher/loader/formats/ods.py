@@ -9,10 +9,10 @@ from xml.parsers import expat
 from defusedxml import DefusedXmlException  # type: ignore[import-untyped]  # ships no types
 
 from dispatcher.errors import SheetError
-from dispatcher.loader.archive import PROTECTED, ExcessError, check_archive
-from dispatcher.loader.excel_cells import UNCALCULATED, CellText, read_bool, read_error
-from dispatcher.loader.rows import MAX_CELLS
+from dispatcher.loader.formats.archive import PROTECTED, ExcessError, check_archive
+from dispatcher.loader.formats.tables import MAX_CELLS
 from dispatcher.loader.unseen import Unseen
+from dispatcher.loader.values.cells import UNCALCULATED, CellText, read_bool, read_error
 
 _PART, _MANIFEST, _META = "content.xml", "META-INF/manifest.xml", "meta.xml"
 # LibreOffice/24.8, MicrosoftOffice/15.0, ONLYOFFICE/8.1 and so on; libraries that write formulas name themselves.

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dispatcher.errors import SheetError
-from dispatcher.loader.archive import PROTECTED, UNREADABLE
-from dispatcher.loader.csv_file import open_csv
+from dispatcher.loader.formats.archive import PROTECTED, UNREADABLE
+from dispatcher.loader.formats.csv import open_csv
+from dispatcher.loader.formats.tables import HEADER_SEARCH_ROWS, Row, Table
 from dispatcher.loader.header import Header, check_header, find_header, name_columns
-from dispatcher.loader.rows import HEADER_SEARCH_ROWS, Row, Table
 from dispatcher.models import SheetRules
 from dispatcher.placeholders import fold
 
@@ -133,7 +133,7 @@ def _find_archive_reader(path: Path, suffix: str) -> Callable[[], list[Table]]:
     if not is_named_well:
         raise SheetError(f"{path.name}: is an Excel or ODS workbook ({kind}); rename it to {path.stem}{kind}")
     if kind in _OPENPYXL_SUFFIXES:
-        from dispatcher.loader.excel_file import open_excel
+        from dispatcher.loader.formats.xlsx import open_excel
 
         return lambda: open_excel(path)
     return _other_formats(path)

@@ -1,0 +1,1 @@
+"""What a row is: read once, then held against one list of rules."""
