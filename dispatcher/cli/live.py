@@ -12,7 +12,7 @@ from dispatcher.cli.printing import printable
 from dispatcher.cli.run_report import describe_plan, describe_summary, suggest_command
 from dispatcher.cli.settings import Settings
 from dispatcher.models import State
-from dispatcher.pipeline import Event, Loaded, Loading, Plan, RowDone, SendOrder, Summary, WarmUp, Warned
+from dispatcher.pipeline import Loaded, Loading, Plan, Progress, RowDone, SendOptions, Summary, WarmUp, Warned
 from dispatcher.text import format_count
 
 _LOG_EVERY_S = 60
@@ -21,7 +21,7 @@ _LOG_EVERY_S = 60
 class View(Protocol):
     """Watches a run."""
 
-    def show(self, event: Event) -> None:
+    def show(self, event: Progress) -> None:
         """Show one event; must not block."""
 
     def clear(self) -> None:
@@ -31,7 +31,7 @@ class View(Protocol):
         """Leave the screen tidy."""
 
 
-def choose_view(settings: Settings, order: SendOrder) -> View:
+def choose_view(settings: Settings, order: SendOptions) -> View:
     """Return what fits the output: JSON lines, a bar on a terminal, lines elsewhere."""
     if settings.json:
         return JsonView()
@@ -41,7 +41,7 @@ def choose_view(settings: Settings, order: SendOrder) -> View:
 class JsonView:
     """One JSON object a line on stdout."""
 
-    def show(self, event: Event) -> None:
+    def show(self, event: Progress) -> None:
         """Print the event."""
         click.echo(json.dumps({"v": 1, **_as_json(event)}, ensure_ascii=False))
 
@@ -52,7 +52,7 @@ class JsonView:
         """Nothing to tidy."""
 
 
-def _as_json(event: Event) -> dict[str, Any]:
+def _as_json(event: Progress) -> dict[str, Any]:
     match event:
         case Loading(campaign, rows):
             return {"type": "progress", "phase": "loading", "campaign": campaign, "rows": rows}
@@ -97,9 +97,9 @@ def _summary_as_json(summary: Summary) -> dict[str, Any]:
 class TextView:
     """Words for people: the result on stdout, everything else on stderr."""
 
-    def __init__(self, settings: Settings, order: SendOrder) -> None:
+    def __init__(self, settings: Settings, order: SendOptions) -> None:
         self._settings = settings
-        self._order = order
+        self._options = order
         self._summaries: list[Summary] = []
         self._held_back: list[str] = []
         self._last_line_s = time.monotonic()
@@ -108,14 +108,14 @@ class TextView:
         has_bars = sys.stderr.isatty() and not settings.quiet
         self._bars = Bars(no_color=settings.no_color) if has_bars else None
 
-    def show(self, event: Event) -> None:
+    def show(self, event: Progress) -> None:
         """Show the event in words, in the bar, or keep it for the end."""
         match event:
             case Loading(campaign, rows):
                 if self._bars is not None:
                     self._bars.set("rows", f"{campaign}: reading", completed=rows)
             case Plan():
-                self._due = min(self._due + event.due, self._order.people_max or sys.maxsize)
+                self._due = min(self._due + event.due, self._options.people_max or sys.maxsize)
                 self._say(describe_plan(event))
             case WarmUp(agent, _, left_s):
                 self._tell_warm_up(agent, left_s)
@@ -141,10 +141,10 @@ class TextView:
             return
         for line in self._held_back:
             click.echo(line, err=True)
-        paths = {campaign.name: campaign.path for campaign in self._order.campaigns}
+        paths = {campaign.name: campaign.path for campaign in self._options.campaigns}
         for summary in self._summaries:
             click.echo(describe_summary(summary))
-            click.echo(f"next: {suggest_command(summary, paths[summary.campaign], sandbox=self._order.sandbox)}")
+            click.echo(f"next: {suggest_command(summary, paths[summary.campaign], sandbox=self._options.sandbox)}")
 
     def _say(self, text: str, *, is_urgent: bool = False) -> None:
         if self._settings.quiet:

@@ -20,7 +20,7 @@ from dispatcher.models import Campaign, Outcome
 
 if TYPE_CHECKING:  # the pipeline is heavy, and a help text does not need it
     from dispatcher.cli.live import View
-    from dispatcher.pipeline import Event, Plan, SendOrder
+    from dispatcher.pipeline import Plan, Progress, SendOptions
 
 _KEY_OF_NOBODY = "sandbox"
 
@@ -46,7 +46,7 @@ def send_options(function: _F) -> _F:
     return function
 
 
-def make_order(
+def make_options(
     settings: Settings,
     campaigns: tuple[Campaign, ...],
     options: dict[str, Any],
@@ -54,16 +54,16 @@ def make_order(
     command: str = "send",
     retry_outcomes: tuple[Outcome, ...] = (),
     needs_key: bool = True,
-) -> "SendOrder":
+) -> "SendOptions":
     """Return what the options ask for.
 
     Raises:
         UsageError: there is no API key where one is needed, or the campaigns have no ledger in common.
     """
-    from dispatcher.pipeline import SendOrder
+    from dispatcher.pipeline import SendOptions
 
     sandbox = options["sandbox"]
-    return SendOrder(
+    return SendOptions(
         campaigns=campaigns,
         locator=settings.locate_ledger(campaigns, sandbox=sandbox),
         api_key=read_api_key(os.environ) if needs_key and not sandbox else _KEY_OF_NOBODY,
@@ -81,7 +81,7 @@ def make_order(
     )
 
 
-def run_order(settings: Settings, order: "SendOrder", *, yes: bool) -> int:
+def run_send(settings: Settings, order: "SendOptions", *, yes: bool) -> int:
     """Send under the eyes of whoever watches: ask before, show meanwhile, heed signals; return the exit code."""
     from dispatcher.cli.live import choose_view
     from dispatcher.pipeline import StopSwitch
@@ -99,22 +99,22 @@ def run_order(settings: Settings, order: "SendOrder", *, yes: bool) -> int:
     def confirm(plans: "list[Plan]") -> bool:
         return not is_asking or put(lambda: click.confirm(ask_to_send(plans, order.people_max), err=True))
 
-    def show(event: "Event") -> None:
+    def show(event: "Progress") -> None:
         with unread_tolerated():  # who stops reading does not mean that the rows should not be sent
             view.show(event)
 
     # First INT, TERM or HUP: no new rows. Second: stop now.
     with stop_signals_handled(lambda *_: stop.request()), _closing(view):
         try:
-            return send_all(order, on_event=show, stop=stop, confirm=confirm)
+            return send_all(order, on_progress=show, stop=stop, confirm=confirm)
         except HiddenRowsError as error:
             if not can_ask:
                 raise
             decided = put(partial(_decide_hidden, order, error))
-            return send_all(decided, on_event=show, stop=stop, confirm=confirm)
+            return send_all(decided, on_progress=show, stop=stop, confirm=confirm)
 
 
-def _decide_hidden(order: "SendOrder", error: HiddenRowsError) -> "SendOrder":
+def _decide_hidden(order: "SendOptions", error: HiddenRowsError) -> "SendOptions":
     """Ask what the rows that Excel hides are meant to be; they are left out unless somebody says otherwise."""
     click.echo(str(error), err=True)
     choices = click.Choice(["skip", "include", "stop"])

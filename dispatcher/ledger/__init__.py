@@ -2,7 +2,7 @@
 
 A ledger is known by a ``Locator``. One process at a time owns it (``own``), and inside it one thread writes,
 the ``Writer``'s; ``change`` owns it for one transaction; everybody else reads (``open_reader``). What other
-rooms may do is a function of this room that takes a connection: ``writer.call(load_sheet, ...)``,
+rooms may do is a function of this room that takes a connection: ``writer.call(resolve, ...)``,
 ``count_states(reader, ...)``. What keeps the ledger is behind ``engine``, a folder each in ``engines/``.
 """
 
@@ -20,7 +20,7 @@ from dispatcher.ledger.agents import (
     set_limit,
 )
 from dispatcher.ledger.decisions import Doubt, count_failed, list_in_doubt, resolve, retry, sweep_dead_run
-from dispatcher.ledger.load import Change, LoadReport, classify_changes, is_loaded, load_sheet
+from dispatcher.ledger.load import BATCH, Change, LoadReport, SheetLoad, classify_changes
 from dispatcher.ledger.locator import Locator
 from dispatcher.ledger.queue import (
     DueRow,
@@ -50,6 +50,7 @@ from dispatcher.ledger.times import utc_text
 from dispatcher.ledger.writer import Writer
 
 __all__ = [
+    "BATCH",
     "AgentRecord",
     "CampaignRecord",
     "Change",
@@ -61,6 +62,7 @@ __all__ = [
     "Locator",
     "RowRecord",
     "RunCounts",
+    "SheetLoad",
     "Writer",
     "begin_run",
     "change",
@@ -76,7 +78,6 @@ __all__ = [
     "find_limit",
     "find_retryable",
     "find_rows",
-    "is_loaded",
     "is_part_of",
     "is_there",
     "keep_learnt",
@@ -84,7 +85,6 @@ __all__ = [
     "list_agents",
     "list_campaigns",
     "list_in_doubt",
-    "load_sheet",
     "note_limit",
     "open_reader",
     "own",

@@ -1,9 +1,8 @@
 """A sheet goes into the ledger: one transaction, whatever its size, and identity follows the key."""
 
-import itertools
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
@@ -18,7 +17,9 @@ from dispatcher.ledger.schema import campaigns, recipients
 from dispatcher.ledger.times import utc_now
 from dispatcher.models import Notice, Recipient, Refusal, State
 
-_BATCH = 2000
+BATCH = 2000
+"""Rows that are looked up and written at a time."""
+
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))  # made once: making it costs more than using it
 _SENT = (State.SENDING, State.ACCEPTED, State.IN_DOUBT)
 
@@ -52,86 +53,120 @@ class LoadReport:
     notices: list[Notice] = field(default_factory=list)
 
 
-def is_loaded(connection: Connection, campaign_name: str, fingerprint: str) -> bool:
-    """Return whether the ledger holds this very sheet as read by this very campaign file."""
-    query = select(campaigns.c.fingerprint).where(campaigns.c.name == campaign_name)
-    return connection.execute(query).scalar() == fingerprint
+class SheetLoad:
+    """Brings the ledger in line with a sheet, row by row: ``add`` each row in file order, then ``finish``.
 
-
-def load_sheet(
-    connection: Connection,
-    rows: Iterable[Recipient | Refusal],
-    *,
-    campaign_name: str,
-    agent_id: str,
-    sheet_path: str,
-    columns: Sequence[str],
-    fingerprint: str,
-    today: date,
-    used: Collection[str] | None = None,
-    on_rows: Callable[[int], None] = lambda count: None,
-) -> LoadReport:
-    """Bring the ledger in line with a sheet.
-
-    A new key becomes ``pending``, ``refused`` or ``skipped``. A row that waits takes the sheet's values;
-    one that was sent keeps those it was sent with, and takes the others: a person's own remarks. A waiting
-    row that is not in the sheet any more becomes ``withdrawn``.
+    A new key becomes ``pending``, ``refused`` or ``skipped``. A row that waits takes the sheet's values; one that was
+    sent keeps those it was sent with, and takes the others: a person's own remarks. A waiting row that is not in the
+    sheet any more becomes ``withdrawn``. The transaction of ``connection`` is all of one load: what is raised before
+    it ends undoes the load.
 
     Args:
-        connection: the ledger, inside a transaction that this load is all of.
-        rows: the sheet, row by row; what it raises undoes the load.
+        connection: the ledger, inside that transaction.
         campaign_name: the campaign's identity.
         agent_id: its agent.
-        sheet_path: for people who ask later.
-        columns: the sheet's labels in its order.
-        fingerprint: identifies sheet and campaign file, see ``is_loaded``.
-        today: what ``{today}`` stood for.
         used: the folded columns that make the message, a difference in which is reported as a change; None for all.
-        on_rows: told now and then how many rows were read.
+        on_rows: told now and then how many rows were added.
+
+    Raises:
+        LedgerError: the ledger is damaged.
     """
-    campaign_id = _open_campaign(connection, campaign_name, agent_id)
-    if connection.execute(select(recipients.c.id).limit(1)).first():
-        check_before_load(connection)
-    # Rows without a key were never sent; they are what the sheet says now, nothing more.
-    connection.execute(delete(recipients).where(recipients.c.campaign_id == campaign_id, recipients.c.key.is_(None)))
-    report = LoadReport()
-    present = select(recipients.c.id).where(recipients.c.campaign_id == campaign_id, recipients.c.in_sheet)
-    vanished = set(connection.execute(present).scalars())
-    for batch in _batches(_settle_keys(rows)):
-        vanished -= _write_batch(connection, campaign_id, batch, report, used)
-        report.rows += len(batch)
-        on_rows(report.rows)
-    connection.execute(
-        update(campaigns)
-        .where(campaigns.c.id == campaign_id)
-        .values(
-            agent_id=agent_id,
-            sheet_path=sheet_path,
-            columns=json.dumps(list(columns), ensure_ascii=False),
-            fingerprint=fingerprint,
-            today=today.isoformat(),
-            loaded_at=utc_now(),
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        campaign_name: str,
+        agent_id: str,
+        used: Collection[str] | None = None,
+        on_rows: Callable[[int], None] = lambda count: None,
+    ) -> None:
+        self.campaign_id = _open_campaign(connection, campaign_name, agent_id)
+        self._connection = connection
+        self._agent_id = agent_id
+        self._used = used
+        self._on_rows = on_rows
+        self._report = LoadReport()
+        self._batch: list[Recipient | Refusal] = []
+        self._refused: dict[str, Refusal] = {}
+        if connection.execute(select(recipients.c.id).limit(1)).first():
+            check_before_load(connection)
+        # Rows without a key were never sent; they are what the sheet says now, nothing more.
+        theirs = recipients.c.campaign_id == self.campaign_id
+        connection.execute(delete(recipients).where(theirs, recipients.c.key.is_(None)))
+        self._vanished = set(connection.execute(select(recipients.c.id).where(theirs, recipients.c.in_sheet)).scalars())
+
+    def add(self, row: Recipient | Refusal) -> None:
+        """Take the next row of the sheet; a refused one with a key waits, for a later row that can be sent gets it."""
+        if isinstance(row, Refusal) and row.key is not None:
+            self._refused[row.key] = row
+            return
+        if row.key in self._refused:
+            self._put(replace(self._refused.pop(row.key), key=None))
+        self._put(row)
+
+    def finish(self, *, sheet_path: str, columns: Sequence[str], fingerprint: str, today: date) -> LoadReport:
+        """Write what is left, note which sheet this was, and withdraw what vanished from it.
+
+        Args:
+            sheet_path: for people who ask later.
+            columns: the sheet's labels in its order.
+            fingerprint: identifies sheet and campaign file; while it stays the same nothing is to be loaded again.
+            today: what ``{today}`` stood for.
+        """
+        for row in self._refused.values():
+            self._put(row)
+        self._write()
+        self._connection.execute(
+            update(campaigns)
+            .where(campaigns.c.id == self.campaign_id)
+            .values(
+                agent_id=self._agent_id,
+                sheet_path=sheet_path,
+                columns=json.dumps(list(columns), ensure_ascii=False),
+                fingerprint=fingerprint,
+                today=today.isoformat(),
+                loaded_at=utc_now(),
+            )
         )
-    )
-    if vanished:
-        connection.execute(_LOSE, [{"row_id": row_id} for row_id in vanished])
-    report.withdrawn = withdraw_vanished(connection, campaign_id)
-    return report
+        if self._vanished:
+            self._connection.execute(_LOSE, [{"row_id": row_id} for row_id in self._vanished])
+        self._report.withdrawn = withdraw_vanished(self._connection, self.campaign_id)
+        return self._report
+
+    def _put(self, row: Recipient | Refusal) -> None:
+        self._batch.append(row)
+        if len(self._batch) == BATCH:
+            self._write()
+
+    def _write(self) -> None:
+        """Write the rows that have gathered: a look-up for each row by itself would take most of the time."""
+        if not self._batch:
+            return
+        known = _write_batch(self._connection, self.campaign_id, self._batch, self._report, self._used)
+        self._vanished -= known
+        self._report.rows += len(self._batch)
+        self._batch.clear()
+        self._on_rows(self._report.rows)
 
 
 def classify_changes(
     connection: Connection,
-    campaign_name: str,
-    rows: Iterable[Recipient | Refusal],
+    campaign_id: int | None,
+    rows: Sequence[Recipient | Refusal],
     *,
     used: Collection[str] | None = None,
-) -> Iterator[tuple[Recipient | Refusal, Change]]:
-    """Yield each row with what a load would find, writing nothing; for ``check``. ``used`` as in a load."""
-    campaign_id = connection.execute(select(campaigns.c.id).where(campaigns.c.name == campaign_name)).scalar()
-    for batch in _batches(rows):
-        known = _find_known(connection, campaign_id, batch) if campaign_id else {}
-        for row in batch:
-            yield row, _classify(known.get(row.key or ""), row, _encode(row), used)
+) -> list[Change]:
+    """Return what a load would find each row to be, writing nothing.
+
+    Args:
+        connection: the ledger.
+        campaign_id: whose rows; None for a campaign that the ledger does not know.
+        rows: some rows of the sheet, best ``BATCH`` of them.
+        used: as in a load.
+    """
+    known = _find_known(connection, campaign_id, rows) if campaign_id is not None else {}
+    return [_classify(known.get(row.key or ""), row, _encode(row), used) for row in rows]
 
 
 def _open_campaign(connection: Connection, name: str, agent_id: str) -> int:
@@ -140,25 +175,6 @@ def _open_campaign(connection: Connection, name: str, agent_id: str) -> int:
         return int(found)
     statement = insert(campaigns).values(name=name, agent_id=agent_id).returning(campaigns.c.id)
     return int(connection.execute(statement).scalar_one())
-
-
-def _batches(rows: Iterable[Recipient | Refusal]) -> Iterator[list[Recipient | Refusal]]:
-    iterator = iter(rows)
-    while batch := list(itertools.islice(iterator, _BATCH)):
-        yield batch
-
-
-def _settle_keys(rows: Iterable[Recipient | Refusal]) -> Iterator[Recipient | Refusal]:
-    """Yield all rows, refused ones with a key last: one gives its key up to a later row that can be sent."""
-    refused: dict[str, Refusal] = {}
-    for row in rows:
-        if isinstance(row, Refusal) and row.key is not None:
-            refused[row.key] = row
-            continue
-        if row.key in refused:
-            yield replace(refused.pop(row.key), key=None)
-        yield row
-    yield from refused.values()
 
 
 def _encode(row: Recipient | Refusal) -> str:

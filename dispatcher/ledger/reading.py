@@ -15,7 +15,11 @@ from dispatcher.models import State
 
 @dataclass(frozen=True, slots=True)
 class CampaignRecord:
-    """What the ledger knows of a campaign; ``columns`` are the sheet's labels in its order."""
+    """What the ledger knows of a campaign.
+
+    ``columns`` are the sheet's labels in its order; ``fingerprint`` identifies the sheet and the campaign file that
+    were loaded last, and is empty where the next load must look at every row again.
+    """
 
     id: int
     name: str
@@ -24,6 +28,7 @@ class CampaignRecord:
     columns: tuple[str, ...]
     today: str
     loaded_at: str | None
+    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,14 @@ def list_campaigns(connection: Connection) -> list[CampaignRecord]:
 
 def _campaign(row: Row[Any]) -> CampaignRecord:
     return CampaignRecord(
-        row.id, row.name, row.agent_id, row.sheet_path, tuple(json.loads(row.columns)), row.today, row.loaded_at
+        id=row.id,
+        name=row.name,
+        agent_id=row.agent_id,
+        sheet_path=row.sheet_path,
+        columns=tuple(json.loads(row.columns)),
+        today=row.today,
+        loaded_at=row.loaded_at,
+        fingerprint=row.fingerprint,
     )
 
 

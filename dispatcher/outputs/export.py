@@ -1,45 +1,21 @@
-"""What became of every row, in the sheet's own columns: .xlsx or .csv."""
+"""What became of every row, in the sheet's own columns: .xlsx or .csv, written as the rows come."""
 
-import itertools
 import os
-import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
 
 from dispatcher.errors import UsageError
 from dispatcher.models import ADVICE_COLUMN, OUTCOME_COLUMNS, State
+from dispatcher.outputs.csv import CsvTable, Line
+from dispatcher.outputs.xlsx import XlsxTable
 from dispatcher.placeholders import fold
 
 PROBLEM_COLUMNS = ("problem in", ADVICE_COLUMN, "sheet row")
 """What is added to rows that cannot be sent."""
-
-# Light fills: green is done, yellow waits, red wants a person, grey is left out.
-_FILLS = {
-    State.ACCEPTED: "#C6EFCE",
-    State.PENDING: "#FFEB9C",
-    State.RETRYABLE: "#FFEB9C",
-    State.SENDING: "#FFEB9C",
-    State.FAILED: "#FFC7CE",
-    State.REFUSED: "#FFC7CE",
-    State.IN_DOUBT: "#F4B084",
-    State.SKIPPED: "#D9D9D9",
-    State.WITHDRAWN: "#D9D9D9",
-}
-_BATCH = 5_000
-_XLSX_ROWS_MAX = 1_048_575  # beside the header
-_CELL_MAX = 32_767  # characters; beyond them XlsxWriter leaves out the rest without a word
-_CUT = " [cut here: an Excel cell holds no more]"
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-_MISREAD_DIGITS = re.compile(r"0[0-9]+|[0-9]{12,}")
-_Line = Sequence[str | int]
-_WRAPPED = re.compile(r'="(?:[^"]|"")*"', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,31 +47,49 @@ def write_export(path: Path, columns: Sequence[str], rows: Iterable[ExportRow]) 
     Raises:
         UsageError: the name ends in neither .xlsx nor .csv, or the file cannot be written.
     """
-    is_csv = path.suffix.lower() == ".csv"
-    lines = (_line(row, is_csv=is_csv) for row in rows)
-    return _write(path, (*columns, *OUTCOME_COLUMNS), lines, state_column=len(columns))
+    is_csv, count = path.suffix.lower() == ".csv", 0
+    with _open_table(path, (*columns, *OUTCOME_COLUMNS), state_column=len(columns)) as table:
+        for count, row in enumerate(rows, start=1):  # noqa: B007 - what is counted is returned
+            table.add(_line(row, is_csv=is_csv))
+    return count
 
 
-def write_problems(path: Path, columns: Sequence[str], rows: Iterable[ProblemRow]) -> int:
-    """Write rows that cannot be sent, with what to do about each, to ``path``; return how many.
+class ProblemList:
+    """Rows that cannot be sent, with what to do about each; ``open_problem_list`` makes one."""
+
+    def __init__(self, table: CsvTable | XlsxTable) -> None:
+        self._table = table
+
+    def add(self, row: ProblemRow) -> None:
+        """Write one more row."""
+        self._table.add((*row.cells, row.column, row.reason, row.row_number))
+
+
+@contextmanager
+def open_problem_list(path: Path, columns: Sequence[str]) -> Iterator[ProblemList]:
+    """Yield what takes the rows that cannot be sent; the file is there once the block has ended well.
 
     Raises:
         UsageError: the name ends in neither .xlsx nor .csv, or the file cannot be written.
     """
-    lines: Iterator[_Line] = ((*row.cells, row.column, row.reason, row.row_number) for row in rows)
-    return _write(path, (*columns, *PROBLEM_COLUMNS), lines)
+    with _open_table(path, (*columns, *PROBLEM_COLUMNS)) as table:
+        yield ProblemList(table)
 
 
-def _write(path: Path, columns: Sequence[str], lines: Iterable[_Line], *, state_column: int | None = None) -> int:
-    """Write a table as its lines come, replacing the file only once the new one is complete; return how many."""
+@contextmanager
+def _open_table(
+    path: Path, columns: Sequence[str], *, state_column: int | None = None
+) -> Iterator[CsvTable | XlsxTable]:
+    """Yield a table that replaces the file only once it is complete."""
     ending = path.suffix.lower()
     if ending not in (".xlsx", ".csv"):
         raise UsageError(f"{path}: write to a file that ends in .xlsx or .csv")
+    names = _unique(columns)
     try:
         with _replacing(path) as unfinished:
-            if ending == ".csv":
-                return _write_csv(unfinished, _unique(columns), lines)
-            return _write_xlsx(unfinished, _unique(columns), lines, state_column)
+            table = CsvTable(unfinished, names) if ending == ".csv" else XlsxTable(unfinished, names, state_column)
+            with table:
+                yield table
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
 
@@ -113,7 +107,7 @@ def _unique(columns: Sequence[str]) -> list[str]:
     return names
 
 
-def _line(row: ExportRow, *, is_csv: bool) -> _Line:
+def _line(row: ExportRow, *, is_csv: bool) -> Line:
     attempted = "" if row.attempted_at is None else _local_time(row.attempted_at, is_iso=is_csv)
     return [
         *row.cells,
@@ -129,73 +123,6 @@ def _line(row: ExportRow, *, is_csv: bool) -> _Line:
 def _local_time(moment: str, *, is_iso: bool) -> str:
     local = datetime.fromisoformat(moment).astimezone()
     return local.isoformat(timespec="seconds") if is_iso else local.strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _write_csv(path: Path, columns: Sequence[str], lines: Iterable[_Line]) -> int:
-    count = 0
-    iterator = iter(lines)
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        batch: list[_Line] = [columns]
-        while batch:
-            frame = pd.DataFrame(batch, dtype=object).map(_guard)
-            frame.to_csv(file, index=False, header=False, lineterminator="\r\n")
-            batch = list(itertools.islice(iterator, _BATCH))
-            count += len(batch)
-    return count
-
-
-def _guard(value: object) -> object:
-    """Write what Excel would change as ``="..."``: it shows the text as it is, and reading it takes that off.
-
-    Excel runs formulas, takes zeros off the front of digits, and shows twelve digits or more as ``4.477E+11``.
-    """
-    if not isinstance(value, str):
-        return value
-    return _wrap(value) if value.startswith(_FORMULA_STARTS) or _MISREAD_DIGITS.fullmatch(value) else value
-
-
-def _wrap(text: str) -> str:
-    return '="' + text.replace('"', '""') + '"'
-
-
-def _fit_into_cell(value: object) -> object:
-    """Wrap once more what looks wrapped already, for reading takes one wrapping off; cut what Excel cannot hold."""
-    if not isinstance(value, str):
-        return value
-    text = _wrap(value) if _WRAPPED.fullmatch(value) else value
-    return text if len(text) <= _CELL_MAX else text[: _CELL_MAX - len(_CUT)] + _CUT
-
-
-def _write_xlsx(path: Path, columns: Sequence[str], lines: Iterable[_Line], state_column: int | None) -> int:
-    """Write row by row to the disk: XlsxWriter's constant memory wants them in order."""
-    options = {
-        "constant_memory": True,
-        "strings_to_formulas": False,
-        "strings_to_urls": False,
-        "strings_to_numbers": False,
-    }
-    count = 0
-    with pd.ExcelWriter(path, engine="xlsxwriter", engine_kwargs={"options": options}) as writer:
-        workbook = writer.book
-        sheet = workbook.add_worksheet("Rows")
-        sheet.freeze_panes(1, 0)
-        sheet.set_column(0, len(columns) - 1, 18, workbook.add_format({"num_format": "@"}))
-        sheet.write_row(0, 0, columns, workbook.add_format({"bold": True, "num_format": "@"}))
-        for count, line in enumerate(lines, start=1):
-            if count > _XLSX_ROWS_MAX:
-                raise UsageError(f"more than {_XLSX_ROWS_MAX:,} rows do not fit into an Excel sheet; write to a .csv")
-            sheet.write_row(count, 0, map(_fit_into_cell, line))
-        sheet.autofilter(0, 0, max(count, 1), len(columns) - 1)
-        if state_column is not None:
-            _colour_states(workbook, sheet, state_column, max(count, 1))
-    return count
-
-
-def _colour_states(workbook: Any, sheet: Any, state_column: int, last_row: int) -> None:
-    for state, colour in _FILLS.items():
-        rule = {"type": "cell", "criteria": "==", "value": f'"{state}"'}
-        fill = workbook.add_format({"bg_color": colour})
-        sheet.conditional_format(1, state_column, last_row, state_column, rule | {"format": fill})
 
 
 @contextmanager

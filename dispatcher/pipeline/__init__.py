@@ -11,25 +11,25 @@ changed), then dispatch what is due.
 
 from dispatcher.pipeline.check import CheckReport, Findings, check_sheet
 from dispatcher.pipeline.control import StopSwitch
-from dispatcher.pipeline.draft import draft_campaign
 from dispatcher.pipeline.dry_run import WouldSend, dry_run
-from dispatcher.pipeline.events import Event, Loaded, Loading, Plan, RowDone, Summary, WarmUp, Warned
+from dispatcher.pipeline.first_campaign import draft_campaign
 from dispatcher.pipeline.forecast import Forecast, forecast
-from dispatcher.pipeline.order import SendOrder
+from dispatcher.pipeline.load import preview_requests
 from dispatcher.pipeline.outcomes import export_outcomes
+from dispatcher.pipeline.progress import Loaded, Loading, Plan, Progress, RowDone, Summary, WarmUp, Warned
 from dispatcher.pipeline.send import send
-from dispatcher.pipeline.sheet import preview_requests
+from dispatcher.pipeline.send_options import SendOptions
 
 __all__ = [
     "CheckReport",
-    "Event",
     "Findings",
     "Forecast",
     "Loaded",
     "Loading",
     "Plan",
+    "Progress",
     "RowDone",
-    "SendOrder",
+    "SendOptions",
     "StopSwitch",
     "Summary",
     "WarmUp",

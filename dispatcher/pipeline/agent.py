@@ -3,18 +3,18 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from dispatcher import ledger
 from dispatcher.channel import Sender
-from dispatcher.errors import LedgerError
+from dispatcher.errors import ExitCode, LedgerError
 from dispatcher.limiter import Learnt
 from dispatcher.limiter.limiter import Limiter
 from dispatcher.pipeline.commits import written
 from dispatcher.pipeline.control import Halt, StopSwitch
 from dispatcher.pipeline.dispatch import AgentDispatch
-from dispatcher.pipeline.events import Event, WarmUp
+from dispatcher.pipeline.progress import Progress, WarmUp
 from dispatcher.pipeline.queue import CampaignQueue, seconds_until
 
 _KEEP_EVERY_S = 60.0
@@ -30,7 +30,7 @@ class AgentRun:
         writer: the ledger.
         halt: the run's.
         stop: how a person ends the run early.
-        on_event: told what happens; must not block.
+        on_progress: told what happens; must not block.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class AgentRun:
         *,
         halt: Halt,
         stop: StopSwitch,
-        on_event: Callable[[Event], None],
+        on_progress: Callable[[Progress], None],
     ) -> None:
         self.queues = queues
         self.scope = scope
@@ -51,26 +51,46 @@ class AgentRun:
         for queue in queues:
             queue.halt = Halt(self._halt)
         self._stop = stop
-        self._on_event = on_event
+        self._on_progress = on_progress
 
     async def complete(
-        self, senders: Mapping[str, Sender], *, in_air_max: int, warm_at_s: float, idle_s: float | None
+        self,
+        senders: Mapping[str, Sender],
+        *,
+        in_air_max: int,
+        warm_at_s: float,
+        idle_s: float | None,
+        sum_up: Callable[[CampaignQueue], Awaitable[None]],
     ) -> None:
-        """Hold, then dispatch what is due and keep what was learnt.
+        """Hold, dispatch what is due, keep what was learnt, and sum up each campaign, however that ended.
 
         Args:
             senders: what sends the requests, by channel.
             in_air_max: so many of them at a time.
             warm_at_s: the loop's time until which nothing is sent.
             idle_s: seconds since an earlier run last sent, None if none ever did.
+            sum_up: writes down how a campaign's share of the run ended.
 
         Raises:
             LedgerError: the ledger cannot be read or written.
         """
-        await self._hold(warm_at_s)
+        try:
+            await self._hold(warm_at_s)
+            await self._dispatch(senders, in_air_max=in_air_max, idle_s=idle_s)
+        except LedgerError as error:
+            self._halt.pull_everything(ExitCode.LEDGER, str(error))
+            raise
+        except Exception as error:  # what nobody foresaw stops the other agents too, once their requests have landed
+            self._halt.pull_everything(ExitCode.UNEXPECTED, f"unexpected: {type(error).__name__}")
+            raise
+        finally:
+            for queue in self.queues:
+                await sum_up(queue)
+
+    async def _dispatch(self, senders: Mapping[str, Sender], *, in_air_max: int, idle_s: float | None) -> None:
         limiter = await self._make_limiter(idle_s)
         dispatch = AgentDispatch(
-            self.queues, limiter, senders, halt=self._halt, in_air_max=in_air_max, on_event=self._on_event
+            self.queues, limiter, senders, halt=self._halt, in_air_max=in_air_max, on_progress=self._on_progress
         )
         aside = [
             asyncio.create_task(self._abort_when_asked(dispatch)),
@@ -88,11 +108,11 @@ class AgentRun:
         clock_s = asyncio.get_running_loop().time
         left_s = warm_at_s - clock_s()
         while left_s > 0 and self._halt.code is None:
-            self._on_event(WarmUp(self._agent.id, self._agent.limit, left_s))
+            self._on_progress(WarmUp(self._agent.id, self._agent.limit, left_s))
             await self._halt.or_halted(asyncio.sleep(min(1.0, left_s)))
             left_s = warm_at_s - clock_s()
             if left_s <= 0:
-                self._on_event(WarmUp(self._agent.id, self._agent.limit, 0.0))
+                self._on_progress(WarmUp(self._agent.id, self._agent.limit, 0.0))
 
     async def _make_limiter(self, idle_s: float | None) -> Limiter:
         """Return a limiter that knows what earlier runs learnt, and what a Retry-After still asks for."""

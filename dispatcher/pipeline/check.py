@@ -1,24 +1,21 @@
 """What would happen to every row of a sheet, told without sending or writing anything."""
 
-from collections import Counter, deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dispatcher import ledger
 from dispatcher.ledger import Change
 from dispatcher.limiter import seconds_at_limit
 from dispatcher.models import Campaign, Notice, Recipient, Refusal, State
-from dispatcher.pipeline.garbage import rare_collections
-from dispatcher.pipeline.outcomes import export_problems, refuse_input
-from dispatcher.pipeline.sheet import doubt_sheet, find_used_columns, fingerprint, open_sheet
-
-if TYPE_CHECKING:
-    from dispatcher.loader import Sheet
+from dispatcher.pipeline.garbage_collection import rare_collections
+from dispatcher.pipeline.load import doubt_sheet, find_used_columns, fingerprint, open_sheet
+from dispatcher.pipeline.outcomes import open_problems, refuse_input
 
 _WAITING = (State.PENDING, State.RETRYABLE, State.REFUSED, State.SKIPPED)
 _STATE_AFTER_LOAD = {
@@ -90,6 +87,18 @@ class CheckReport:
         """The least time the ready rows take."""
         return seconds_at_limit(self.ready, self.campaign.agent.limit)
 
+    def add(self, row: Recipient | Refusal, change: Change) -> None:
+        """Count one more row of the sheet, and what is to be known of it."""
+        self.changes[change] += 1
+        for notice in row.notices:
+            self.notices.add(notice)
+        if isinstance(row, Recipient):
+            self.states[_STATE_AFTER_LOAD[change]] += 1
+            return
+        self.states[row.state] += 1
+        findings = self.refused if row.state is State.REFUSED else self.skipped
+        findings.add(row)
+
     @property
     def doubt(self) -> str:
         """Why the file as a whole is in question; empty when it is not."""
@@ -129,18 +138,58 @@ def check_sheet(
     kinds = ("refused", "skipped", "warnings")
     refused, skipped, notices = (Findings(kept_max, partial(on_found, kind)) for kind in kinds)
     report = CheckReport(campaign, path, sheet.sheet_name, refused, skipped, notices)
-    with _reading(locator) as connection:
-        record = ledger.find_campaign(connection, campaign.name) if connection else None
-        if connection and record:
-            report.is_loaded = ledger.is_loaded(connection, campaign.name, fingerprint(campaign, path, today))
-        problems = _find_problems(connection, record, sheet, report, on_rows)
+    used = find_used_columns(campaign)
+    with ExitStack() as stack:
+        connection = stack.enter_context(_reading(locator))
+        known = _Known.of(connection, campaign)
+        if known.record:
+            report.is_loaded = known.record.fingerprint == fingerprint(campaign, path, today)
+        write_problem: Callable[[Refusal], None] | None = None
         if problems_path:
-            loaded = [Path(record.sheet_path)] if record else []
-            refuse_input(problems_path, campaign, locator, path, *loaded)
-            export_problems(problems, sheet.columns, problems_path)
-        else:
-            deque(problems, maxlen=0)  # reads them all
+            refuse_input(problems_path, campaign, locator, path, *known.sheet_paths)
+            write_problem = stack.enter_context(open_problems(sheet.columns, problems_path))
+        rows = iter(sheet)
+        while batch := list(islice(rows, ledger.BATCH)):
+            for row, change in zip(batch, known.classify(batch, used), strict=True):
+                known.waiting.discard(row.key)
+                report.add(row, change)
+                if write_problem and isinstance(row, Refusal):
+                    write_problem(row)
+            on_rows(report.rows)
+    for notice in sheet.notices:
+        report.notices.add(notice)
+    report.withdrawn = len(known.waiting)
     return report
+
+
+@dataclass(slots=True)
+class _Known:
+    """What the ledger knows of a campaign; nothing where there is no ledger yet, or it never saw the campaign.
+
+    ``waiting`` are the keys that a load would withdraw unless it sees them in the sheet.
+    """
+
+    connection: ledger.Connection | None
+    record: ledger.CampaignRecord | None = None
+    waiting: set[str | None] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, connection: ledger.Connection | None, campaign: Campaign) -> "_Known":
+        record = ledger.find_campaign(connection, campaign.name) if connection else None
+        if connection is None or record is None:
+            return cls(connection)
+        rows = ledger.read_rows(connection, record.id, _WAITING)
+        # A row without a key is what its sheet said, no identity: nobody misses it.
+        return cls(connection, record, {row.key for row in rows if row.key is not None})
+
+    @property
+    def sheet_paths(self) -> list[Path]:
+        return [Path(self.record.sheet_path)] if self.record else []
+
+    def classify(self, rows: Sequence[Recipient | Refusal], used: Collection[str]) -> Sequence[Change]:
+        if self.connection is None or self.record is None:
+            return [Change.NEW] * len(rows)
+        return ledger.classify_changes(self.connection, self.record.id, rows, used=used)
 
 
 @contextmanager
@@ -151,53 +200,3 @@ def _reading(locator: ledger.Locator | None) -> Iterator[ledger.Connection | Non
         return
     with ledger.open_reader(locator) as connection:
         yield connection
-
-
-def _find_problems(
-    connection: ledger.Connection | None,
-    record: ledger.CampaignRecord | None,
-    sheet: "Sheet",
-    report: CheckReport,
-    on_rows: Callable[[int], None],
-) -> Iterator[Refusal]:
-    """Fill in the report row by row; yield the rows that cannot be sent on the way."""
-    waiting = _find_waiting(connection, record)
-    for count, (row, change) in enumerate(_compare(connection, report.campaign, sheet), start=1):
-        waiting.discard(row.key)
-        _add(report, row, change)
-        if isinstance(row, Refusal):
-            yield row
-        if count % 1000 == 0:
-            on_rows(count)
-    for notice in sheet.notices:
-        report.notices.add(notice)
-    report.withdrawn = len(waiting)
-
-
-def _find_waiting(connection: ledger.Connection | None, record: ledger.CampaignRecord | None) -> set[str | None]:
-    """Return the keys that a load would withdraw unless it sees them in the sheet."""
-    if connection is None or record is None:
-        return set()
-    # A row without a key is what its sheet said, no identity: nobody misses it.
-    return {row.key for row in ledger.read_rows(connection, record.id, _WAITING) if row.key is not None}
-
-
-def _compare(
-    connection: ledger.Connection | None, campaign: Campaign, sheet: "Sheet"
-) -> Iterator[tuple[Recipient | Refusal, Change]]:
-    if connection is None:
-        yield from ((row, Change.NEW) for row in sheet)
-    else:
-        yield from ledger.classify_changes(connection, campaign.name, sheet, used=find_used_columns(campaign))
-
-
-def _add(report: CheckReport, row: Recipient | Refusal, change: Change) -> None:
-    report.changes[change] += 1
-    for notice in row.notices:
-        report.notices.add(notice)
-    if isinstance(row, Recipient):
-        report.states[_STATE_AFTER_LOAD[change]] += 1
-        return
-    report.states[row.state] += 1
-    findings = report.refused if row.state is State.REFUSED else report.skipped
-    findings.add(row)

@@ -2,7 +2,8 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -144,6 +145,28 @@ async def _abandon(task: "asyncio.Future[_T] | asyncio.Task[_T]") -> _T | None:
         return await task  # it may have finished in this very moment; then its result counts
     except asyncio.CancelledError:
         return None
+
+
+@asynccontextmanager
+async def stop_watched(halt: Halt, stop: StopSwitch, left_s: float | None) -> AsyncIterator[None]:
+    """Pull the run's halt when a person asks inside this block, or ``left_s`` seconds are over; None is no bound."""
+
+    async def watch_people() -> None:
+        await stop.wait_soft()
+        halt.pull(ExitCode.INTERRUPTED, "stopped by hand")
+
+    async def watch_time(seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        halt.pull(ExitCode.TIME_LIMIT, "the time limit was reached")
+
+    watchers = [asyncio.create_task(watch_people())]
+    if left_s is not None:
+        watchers.append(asyncio.create_task(watch_time(left_s)))
+    try:
+        yield
+    finally:
+        for watcher in watchers:
+            watcher.cancel()
 
 
 @dataclass(slots=True)

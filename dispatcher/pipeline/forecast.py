@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dispatcher.limiter import seconds_at_limit
-from dispatcher.pipeline.events import Plan
+from dispatcher.pipeline.progress import Plan
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """From the ledger back to the sheet: an export in the sheet's own columns."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from dispatcher import ledger
@@ -39,25 +40,25 @@ def _is_same_file(one: Path, other: Path) -> bool:
         return False
 
 
-def export_problems(problems: Iterable[Refusal], columns: Sequence[str], out: Path) -> None:
-    """Write rows that cannot be sent as they come, in the user's own columns, with what to do about each.
+@contextmanager
+def open_problems(columns: Sequence[str], out: Path) -> Iterator[Callable[[Refusal], None]]:
+    """Yield what writes a row that cannot be sent, in the user's own columns, with what to do about it.
 
     Raises:
         UsageError: ``out`` has no known ending, or cannot be written.
     """
-    from dispatcher.outputs.export import ProblemRow, write_problems  # heavy: pandas
+    from dispatcher.outputs.export import ProblemRow, open_problem_list  # heavy: pandas
 
     keys = [fold(label) for label in columns]
-    rows = (
-        ProblemRow(
-            cells=[row.values.get(key, "") for key in keys],
-            column=", ".join([row.column, *(other.column for other in row.others)]),
-            reason="; ".join([row.reason, *(f"{other.column}: {other.reason}" for other in row.others)]),
-            row_number=row.row_number,
+    with open_problem_list(out, columns) as problems:
+        yield lambda row: problems.add(
+            ProblemRow(
+                cells=[row.values.get(key, "") for key in keys],
+                column=", ".join([row.column, *(other.column for other in row.others)]),
+                reason="; ".join([row.reason, *(f"{other.column}: {other.reason}" for other in row.others)]),
+                row_number=row.row_number,
+            )
         )
-        for row in problems
-    )
-    write_problems(out, columns, rows)
 
 
 def export_outcomes(campaign: Campaign, locator: ledger.Locator, out: Path, *, states: tuple[State, ...] = ()) -> int:

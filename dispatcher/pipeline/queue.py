@@ -6,7 +6,7 @@ import itertools
 import random
 from collections import Counter, deque
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from dispatcher import ledger
 from dispatcher.models import AttemptResult, Campaign, Outcome
@@ -14,8 +14,9 @@ from dispatcher.pipeline.commits import written
 from dispatcher.pipeline.control import Halt, Streak
 
 _BATCH = 500
-_UNSENT_TRIES = 3
-_THROTTLED_TRIES = 8
+
+_TRIES = {Outcome.UNSENT: 3, Outcome.THROTTLED: 8}
+"""So many tries a row has in one run; all other outcomes are the last word."""
 
 _NOT_BEFORE_MAX_S = 300
 """No row waits longer, whatever a clock that was stepped says; the vendor's Retry-After is capped alike."""
@@ -53,10 +54,10 @@ class CampaignQueue:
     streak: Streak = field(default_factory=Streak)
     tries: Counter[tuple[int, Outcome]] = field(default_factory=Counter)
     _fresh: deque[ledger.DueRow] = field(default_factory=deque)
-    _place: tuple[int, int] = (0, 0)
+    _cursor: tuple[int, int] = (0, 0)
     _earlier: deque[tuple[float, int]] = field(default_factory=deque)
     _waiting: list[tuple[float, int, ledger.DueRow]] = field(default_factory=list)
-    _order: "itertools.count[int]" = field(default_factory=itertools.count)
+    _sequence: "itertools.count[int]" = field(default_factory=itertools.count)
 
     async def prepare(self) -> None:
         """Queue the rows that an earlier run left for another try."""
@@ -80,13 +81,13 @@ class CampaignQueue:
             self.budget.take()
             return await written(self.writer.call(ledger.read_row, self._earlier.popleft()[1]))
         if not self._fresh:
-            due = await written(self.writer.call(ledger.find_due, self.campaign_id, after=self._place, count=_BATCH))
+            due = await written(self.writer.call(ledger.find_due, self.campaign_id, after=self._cursor, count=_BATCH))
             self._fresh.extend(due)
         if not self._fresh or self.budget.is_spent:  # another agent may have spent it while the ledger was read
             return None
         self.budget.take()
         row = self._fresh.popleft()
-        self._place = (row.recipient.row_number, row.id)
+        self._cursor = (row.recipient.row_number, row.id)
         return row
 
     def next_try_s(self) -> float | None:
@@ -97,14 +98,19 @@ class CampaignQueue:
         tries_s += [self._earlier[0][0]] if self._earlier and not self.budget.is_spent else []
         return min(tries_s, default=None)
 
-    def schedule(self, row: ledger.DueRow, result: AttemptResult) -> float:
-        """Queue a row for another try in this run, unless it had enough; return the seconds it must wait."""
+    def schedule(self, row: ledger.DueRow, result: AttemptResult) -> str | None:
+        """Queue a row for another try in this run where it may have one; return the moment before which it waits.
+
+        None where the outcome leaves nothing to try. A row that had enough tries waits for the next run.
+        """
+        if result.outcome not in _TRIES:
+            return None
         self.tries[row.id, result.outcome] += 1
         tries = self.tries[row.id, result.outcome]
         wait_s = _wait_s(result, tries)
-        if tries < (_UNSENT_TRIES if result.outcome is Outcome.UNSENT else _THROTTLED_TRIES):
+        if tries < _TRIES[result.outcome]:
             self._wait_until(asyncio.get_running_loop().time() + wait_s, row)
-        return wait_s
+        return ledger.utc_text(datetime.now(UTC) + timedelta(seconds=wait_s))
 
     def put_back(self, row: ledger.DueRow) -> None:
         """Queue a row whose request did not leave; that was no try."""
@@ -112,10 +118,10 @@ class CampaignQueue:
 
     def exchange(self, row: ledger.DueRow) -> ledger.DueRow:
         """Return the row that became due for another try since ``row`` was taken, which goes next then, or ``row``."""
-        return heapq.heappushpop(self._waiting, (asyncio.get_running_loop().time(), next(self._order), row))[2]
+        return heapq.heappushpop(self._waiting, (asyncio.get_running_loop().time(), next(self._sequence), row))[2]
 
     def _wait_until(self, due_s: float, row: ledger.DueRow) -> None:
-        heapq.heappush(self._waiting, (due_s, next(self._order), row))
+        heapq.heappush(self._waiting, (due_s, next(self._sequence), row))
 
 
 def seconds_until(not_before: str, now: datetime) -> float:

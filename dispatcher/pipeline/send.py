@@ -1,38 +1,38 @@
-"""The main job: lock, load, ask, dispatch, account."""
+"""The main job: lock, load, ask, dispatch, sum up; the story goes on in ``load``, ``dispatch`` and ``deliver``."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 
 from dispatcher import ledger
-from dispatcher.channel import Sender
-from dispatcher.errors import ExitCode, InterruptedRunError, LedgerError, SheetError
+from dispatcher.errors import ExitCode, InterruptedRunError, SheetError
 from dispatcher.limiter import seconds_at_limit, warm_up_left_s
 from dispatcher.models import Agent, Campaign, State
-from dispatcher.pipeline.account import Account
 from dispatcher.pipeline.agent import AgentRun
-from dispatcher.pipeline.channels import channel_of
 from dispatcher.pipeline.commits import written
-from dispatcher.pipeline.connections import share_connections
-from dispatcher.pipeline.control import Halt, StopSwitch
-from dispatcher.pipeline.events import Event, Loaded, Loading, Plan, Warned
-from dispatcher.pipeline.garbage import rare_collections
-from dispatcher.pipeline.order import SendOrder, limit_scope, refuse_contradictions
+from dispatcher.pipeline.connections import open_connections, share_connections
+from dispatcher.pipeline.control import Halt, StopSwitch, stop_watched
+from dispatcher.pipeline.garbage_collection import rare_collections
+from dispatcher.pipeline.load import LoadResult, load_into_ledger
+from dispatcher.pipeline.progress import Loaded, Loading, Plan, Progress, Warned
 from dispatcher.pipeline.queue import Budget, CampaignQueue
-from dispatcher.pipeline.sheet import load_into_ledger
+from dispatcher.pipeline.send_options import SendOptions, limit_scope, refuse_contradictions
+from dispatcher.pipeline.summaries import Summaries
 from dispatcher.text import format_count
 
 
 def send(
-    order: SendOrder, *, on_event: Callable[[Event], None], stop: StopSwitch, confirm: Callable[[list[Plan]], bool]
+    options: SendOptions,
+    *,
+    on_progress: Callable[[Progress], None],
+    stop: StopSwitch,
+    confirm: Callable[[list[Plan]], bool],
 ) -> ExitCode:
     """Send everything due, once; the exit code says what remains.
 
     Args:
-        order: what to do.
-        on_event: told what happens; must not block.
+        options: what to do.
+        on_progress: told what happens; must not block.
         stop: how a person ends the run early.
         confirm: asked once, before the first request.
 
@@ -44,16 +44,16 @@ def send(
         InterruptedRunError: stopped before the first request.
     """
     started_s = time.monotonic()
-    refuse_contradictions(order)
+    refuse_contradictions(options)
     owned = ledger.own(
-        order.locator,
-        kind=ledger.Kind.REHEARSAL if order.sandbox else ledger.Kind.REAL,
-        is_fresh=order.starts_afresh,
-        wait_s=order.wait_lock_s,
+        options.locator,
+        kind=ledger.Kind.REHEARSAL if options.sandbox else ledger.Kind.REAL,
+        is_fresh=options.starts_afresh,
+        wait_s=options.wait_lock_s,
         is_stopped=stop.is_requested,
     )
     with owned as writer:
-        run = _Run(order, writer, on_event=on_event, stop=stop, confirm=confirm, started_s=started_s)
+        run = _Run(options, writer, on_progress=on_progress, stop=stop, confirm=confirm, started_s=started_s)
         return asyncio.run(run.complete())
 
 
@@ -62,119 +62,112 @@ class _Run:
 
     def __init__(
         self,
-        order: SendOrder,
+        options: SendOptions,
         writer: ledger.Writer,
         *,
-        on_event: Callable[[Event], None],
+        on_progress: Callable[[Progress], None],
         stop: StopSwitch,
         confirm: Callable[[list[Plan]], bool],
         started_s: float,
     ) -> None:
-        self._order = order
+        self._options = options
         self._writer = writer
-        self._on_event = on_event
+        self._on_progress = on_progress
         self._stop = stop
         self._confirm = confirm
         self._started_s = started_s
         self._halt = Halt()
-        self._swept = 0
+        self._ids: dict[str, int] = {}  # the ledger's, by campaign name; whoever is not in here was not loaded
         self._warm_at_s: dict[str, float] = {}  # by scope, for those that have something due; the loop's time
-        self._account = Account(writer, on_event=on_event, started_s=started_s)
+        self._summaries = Summaries(writer, on_progress=on_progress, started_s=started_s)
 
     async def complete(self) -> ExitCode:
-        """Load, ask, dispatch and account; return the gravest campaign's exit code."""
+        """Sweep, load, ask and dispatch; return the gravest campaign's exit code."""
         self._stop.attach()
         try:
-            self._swept = await written(self._writer.call(ledger.sweep_dead_run))
-            if self._swept:
-                self._on_event(
-                    Warned(f"an earlier run died; in doubt now: {format_count(self._swept, 'row')} it was sending")
-                )
-            loaded = [campaign for campaign in self._order.campaigns if await self._load(campaign)]
-            await self._withdraw_vanished(loaded)
+            swept = await self._sweep()
+            loaded = [campaign for campaign in self._options.campaigns if await self._load(campaign)]
             plans = [await self._plan(campaign) for campaign in loaded]
             for plan in plans:
-                self._on_event(plan)
+                self._on_progress(plan)
             if any(plan.due for plan in plans) and not self._confirm(plans):
                 raise InterruptedRunError("nothing was sent")
-            await self._make_due(loaded)
-            await self._dispatch(loaded)
-            return self._account.exit_code
+            for campaign in loaded:
+                await self._make_due(campaign)
+            # A dead run may have sent until just now, whatever a clock that was stepped since then says.
+            idle_s = 0.0 if swept else await written(self._writer.call(ledger.seconds_since_last_attempt))
+            await self._dispatch(loaded, idle_s)
+            return self._summaries.exit_code
         finally:
-            self._account.tell_last()
+            self._summaries.tell_last()
             self._stop.detach()
+
+    async def _sweep(self) -> int:
+        """Put in doubt what a dead run was sending, and say so; return how many rows."""
+        swept = await written(self._writer.call(ledger.sweep_dead_run))
+        if swept:
+            rows = format_count(swept, "row")
+            self._on_progress(Warned(f"an earlier run died; in doubt now: {rows} it was sending"))
+        return swept
 
     async def _load(self, campaign: Campaign) -> bool:
         """Bring the ledger in line with one campaign's sheet; return whether the campaign can go on."""
-        path = self._order.recipients_path or campaign.recipients_path
         loop = asyncio.get_running_loop()
 
         def tell(rows: int) -> None:
-            loop.call_soon_threadsafe(self._on_event, Loading(campaign.name, rows))
+            loop.call_soon_threadsafe(self._on_progress, Loading(campaign.name, rows))
 
-        call = self._writer.call(
+        load = self._writer.call(
             load_into_ledger,
             campaign,
-            path,
-            today=self._order.today,
-            accept_refused=self._order.accept_refused,
+            self._options.recipients_path or campaign.recipients_path,
+            today=self._options.today,
+            accept_refused=self._options.accept_refused,
             on_rows=tell,
             is_stopped=self._stop.is_requested,
         )
         try:
-            report = await written(call)
+            result = await written(load)
         except SheetError as error:
-            if len(self._order.campaigns) == 1:
+            if len(self._options.campaigns) == 1:
                 raise
-            self._on_event(Warned(f"{campaign.name}: {error}"))
-            await self._account.refuse(campaign.name, error)
+            self._on_progress(Warned(f"{campaign.name}: {error}"))
+            await self._summaries.refuse(campaign.name, error)
             return False
-        self._tell_loaded(campaign, report)
+        self._ids[campaign.name] = result.campaign_id
+        self._tell_loaded(campaign, result)
+        # A row that was in the air while it left the sheet is withdrawn now that the sweep is over.
+        await written(self._writer.call(ledger.withdraw_vanished, result.campaign_id))
         return True
 
-    def _tell_loaded(self, campaign: Campaign, report: ledger.LoadReport | None) -> None:
-        if report is None:
-            self._on_event(Loaded(campaign.name, is_unchanged=True))
+    def _tell_loaded(self, campaign: Campaign, result: LoadResult) -> None:
+        if result.report is None:
+            self._on_progress(Loaded(campaign.name, is_unchanged=True))
             return
-        changes = report.changes
-        self._on_event(
+        changes = result.report.changes
+        self._on_progress(
             Loaded(
                 campaign.name,
                 is_unchanged=False,
                 new=changes[ledger.Change.NEW],
                 corrected=changes[ledger.Change.CORRECTED],
-                withdrawn=report.withdrawn,
+                withdrawn=result.report.withdrawn,
             )
         )
         if late := changes[ledger.Change.CHANGED_AFTER_SENDING]:
-            self._on_event(
+            self._on_progress(
                 Warned(f"{campaign.name}: {format_count(late, 'row')} changed after sending; not sent again")
             )
 
-    async def _withdraw_vanished(self, campaigns: Sequence[Campaign]) -> None:
-        for campaign in campaigns:
-            await written(self._writer.call(ledger.withdraw_vanished, await self._campaign_id(campaign)))
-
-    async def _make_due(self, campaigns: Sequence[Campaign]) -> None:
-        """Put back what is to be tried again, once nobody objects, and no more than may be sent."""
-        outcomes, rows_max = self._order.retry_outcomes, self._order.people_max
-        for campaign in campaigns if outcomes else ():
-            campaign_id = await self._campaign_id(campaign)
-            await written(self._writer.call(ledger.retry, campaign_id, outcomes, rows_max=rows_max))
-
-    async def _campaign_id(self, campaign: Campaign) -> int:
-        record = await written(self._writer.call(ledger.find_campaign, campaign.name))
-        assert record is not None, "a loaded campaign is in the ledger"  # noqa: S101
-        return record.id
-
     async def _plan(self, campaign: Campaign) -> Plan:
-        campaign_id, outcomes = await self._campaign_id(campaign), self._order.retry_outcomes
+        """Say what is due, and since when the agent is warm."""
+        campaign_id, outcomes = self._ids[campaign.name], self._options.retry_outcomes
         states = await written(self._writer.call(ledger.count_states, campaign_id))
         failed = await written(self._writer.call(ledger.count_failed, campaign_id, outcomes)) if outcomes else 0
         due = states[State.PENDING] + states[State.RETRYABLE] + failed
-        if self._order.people_max is not None:
-            due = min(due, self._order.people_max)
-        scope = limit_scope(campaign, self._order.api_key)
+        if self._options.people_max is not None:
+            due = min(due, self._options.people_max)
+        scope = limit_scope(campaign, self._options.api_key)
         left_s = await self._note_limit(scope, campaign.agent)
         if due:
             self._warm_at_s[scope] = asyncio.get_running_loop().time() + left_s
@@ -191,99 +184,64 @@ class _Run:
 
     async def _note_limit(self, scope: str, agent: Agent) -> float:
         """Record the limit that a campaign states; return the seconds for which a change of it still holds sending."""
-        warm_up_s = agent.warm_up_s if self._order.warm_up else 0.0
+        warm_up_s = agent.warm_up_s if self._options.warm_up else 0.0
         record = await written(self._writer.call(ledger.note_limit, scope, agent.limit, warm_up_s=warm_up_s))
         return warm_up_left_s(warm_up_s=warm_up_s, elapsed_s=record.elapsed_s)
 
-    async def _dispatch(self, campaigns: Sequence[Campaign]) -> None:
-        budget = Budget(self._order.people_max)
-        groups: dict[str, list[CampaignQueue]] = {}
-        # A dead run may have sent until just now, whatever a clock that was stepped since then says.
-        idle_s = 0.0 if self._swept else await written(self._writer.call(ledger.seconds_since_last_attempt))
-        scopes = {limit_scope(campaign, self._order.api_key) for campaign in campaigns}
-        share = share_connections(len(scopes))
-        async with (
-            self._endpoints(campaigns) as targets,
-            self._senders(campaigns, max(1, share * len(scopes))) as senders,
-        ):
-            for campaign in targets:
-                queue = await self._open_queue(campaign, budget)
-                groups.setdefault(limit_scope(campaign, self._order.api_key), []).append(queue)
-            runs = [self._agent_run(scope, queues) for scope, queues in groups.items()]
-            watchers = self._watch()
-            try:
-                with rare_collections():
-                    endings = await asyncio.gather(
-                        *(self._dispatch_agent(run, senders, share, idle_s) for run in runs), return_exceptions=True
-                    )
-            finally:
-                for watcher in watchers:
-                    watcher.cancel()
+    async def _make_due(self, campaign: Campaign) -> None:
+        """Put back what is to be tried again, once nobody objects, and no more than may be sent."""
+        outcomes, rows_max = self._options.retry_outcomes, self._options.people_max
+        if outcomes:
+            await written(self._writer.call(ledger.retry, self._ids[campaign.name], outcomes, rows_max=rows_max))
+
+    async def _dispatch(self, campaigns: Sequence[Campaign], idle_s: float | None) -> None:
+        """Send what is due, the agents side by side.
+
+        Args:
+            campaigns: those that were loaded.
+            idle_s: seconds since an earlier run last sent, None if none ever did.
+        """
+        by_scope: dict[str, list[Campaign]] = {}
+        for campaign in campaigns:
+            by_scope.setdefault(limit_scope(campaign, self._options.api_key), []).append(campaign)
+        budget, share = Budget(self._options.people_max), share_connections(len(by_scope))
+        connections = open_connections(campaigns, self._options, count=max(1, share * len(by_scope)))
+        async with connections as opened, stop_watched(self._halt, self._stop, self._left_s()):
+            agents = [
+                AgentRun(
+                    scope,
+                    [await self._open_queue(opened.locate(campaign), budget) for campaign in theirs],
+                    self._writer,
+                    halt=self._halt,
+                    stop=self._stop,
+                    on_progress=self._on_progress,
+                )
+                for scope, theirs in by_scope.items()
+            ]
+            with rare_collections():
+                endings = await asyncio.gather(
+                    *(
+                        agent.complete(
+                            opened.senders,
+                            in_air_max=share,
+                            warm_at_s=self._warm_at_s.get(agent.scope, 0.0),
+                            idle_s=idle_s,
+                            sum_up=self._summaries.close,
+                        )
+                        for agent in agents
+                    ),
+                    return_exceptions=True,
+                )
         for failure in filter(None, endings):
             raise failure
 
-    @asynccontextmanager
-    async def _endpoints(self, campaigns: Sequence[Campaign]) -> AsyncIterator[Sequence[Campaign]]:
-        """Yield the campaigns as they are sent: as they stand, or with the sandbox in place of the vendor."""
-        if not self._order.sandbox:
-            yield campaigns
-            return
-        from dispatcher.sandbox import Sandbox, SandboxOptions  # only a rehearsal pays for a server
-
-        limits = {campaign.agent.id: campaign.agent.limit for campaign in campaigns}
-        async with Sandbox(SandboxOptions(limits=limits)) as sandbox:
-            yield [
-                replace(campaign, agent=replace(campaign.agent, endpoint=sandbox.endpoint)) for campaign in campaigns
-            ]
-
-    @asynccontextmanager
-    async def _senders(self, campaigns: Sequence[Campaign], connections: int) -> AsyncIterator[Mapping[str, Sender]]:
-        """Yield what sends requests, by channel."""
-        channels = {campaign.channel: channel_of(campaign) for campaign in campaigns}
-        async with AsyncExitStack() as stack:
-            yield {
-                name: await stack.enter_async_context(channel.connect(self._order.api_key, connections=connections))
-                for name, channel in channels.items()
-            }
-
     async def _open_queue(self, campaign: Campaign, budget: Budget) -> CampaignQueue:
-        campaign_id = await self._campaign_id(campaign)
-        run_id = await written(self._writer.call(ledger.begin_run, campaign_id, self._order.command))
-        return CampaignQueue(campaign, campaign_id, run_id, self._order.today, self._writer, budget, Halt())
+        campaign_id = self._ids[campaign.name]
+        run_id = await written(self._writer.call(ledger.begin_run, campaign_id, self._options.command))
+        return CampaignQueue(campaign, campaign_id, run_id, self._options.today, self._writer, budget, Halt())
 
-    def _agent_run(self, scope: str, queues: list[CampaignQueue]) -> AgentRun:
-        return AgentRun(scope, queues, self._writer, halt=self._halt, stop=self._stop, on_event=self._on_event)
-
-    async def _dispatch_agent(
-        self, run: AgentRun, senders: Mapping[str, Sender], share: int, idle_s: float | None
-    ) -> None:
-        """See one agent to its end; what nobody foresaw there stops the others, once they have landed."""
-        try:
-            warm_at_s = self._warm_at_s.get(run.scope, 0.0)
-            await run.complete(senders, in_air_max=share, warm_at_s=warm_at_s, idle_s=idle_s)
-        except LedgerError as error:
-            self._halt.pull(ExitCode.LEDGER, str(error))
-            raise
-        except Exception as error:
-            self._halt.pull(ExitCode.UNEXPECTED, f"unexpected: {type(error).__name__}")
-            raise
-        finally:
-            for queue in run.queues:
-                await self._account.close(queue)
-
-    def _watch(self) -> list[asyncio.Task[None]]:
-        """Pull the halt when a person asks or time is up."""
-
-        async def watch_people() -> None:
-            await self._stop.wait_soft()
-            self._halt.pull(ExitCode.INTERRUPTED, "stopped by hand")
-
-        async def watch_time(left_s: float) -> None:
-            await asyncio.sleep(left_s)
-            self._halt.pull(ExitCode.TIME_LIMIT, "the time limit was reached")
-
-        watchers = [asyncio.create_task(watch_people())]
-        if self._order.duration_max_s is not None:
-            left_s = self._started_s + self._order.duration_max_s - time.monotonic()
-            watchers.append(asyncio.create_task(watch_time(max(0.0, left_s))))
-        return watchers
+    def _left_s(self) -> float | None:
+        """Return how long rows may still be taken, None without a bound."""
+        if self._options.duration_max_s is None:
+            return None
+        return max(0.0, self._started_s + self._options.duration_max_s - time.monotonic())

@@ -22,9 +22,9 @@ from dispatcher.campaign import load_campaign
 from dispatcher.errors import ExitCode
 from dispatcher.ledger import writer as ledger_writer
 from dispatcher.models import Campaign
-from dispatcher.pipeline import Plan, RowDone, SendOrder, StopSwitch, send
+from dispatcher.pipeline import Plan, RowDone, SendOptions, StopSwitch, send
 from dispatcher.pipeline.channels import CHANNELS
-from dispatcher.pipeline.events import Event
+from dispatcher.pipeline.progress import Progress
 from tests.benchmarks.lean_server import UNLIMITED
 from tests.benchmarks.simulate import Tally
 from tests.benchmarks.stage import API_KEY, describe_machine, fetch_tallies, lean_server, write_campaign
@@ -52,7 +52,7 @@ class Watch:
         self.confirmed = (time.monotonic(), time.process_time())
         return True
 
-    def see(self, event: Event) -> None:
+    def see(self, event: Progress) -> None:
         """Note the two clocks."""
         if isinstance(event, RowDone) and (not self.samples or time.monotonic() - self.samples[-1][0] >= 0.5):
             self.samples.append((time.monotonic(), time.process_time()))
@@ -67,8 +67,8 @@ class Watch:
 def run_send(campaigns: list[Campaign], folder: Path) -> tuple[ExitCode, Watch]:
     """Load and send campaigns in this process, watching its clocks."""
     watch = Watch()
-    order = SendOrder(tuple(campaigns), folder / "ledger.db", API_KEY, today=datetime.now(UTC).date(), warm_up=False)
-    code = send(order, on_event=watch.see, stop=StopSwitch(), confirm=watch.confirm)
+    order = SendOptions(tuple(campaigns), folder / "ledger.db", API_KEY, today=datetime.now(UTC).date(), warm_up=False)
+    code = send(order, on_progress=watch.see, stop=StopSwitch(), confirm=watch.confirm)
     return code, watch
 
 

@@ -39,16 +39,12 @@ class Mutant:
 
 
 _INTENT = """\
-        try:
-            attempt_id = await written(queue.writer.intend(row.id, queue.run_id))
-        except LedgerError:
-            self._limiter.release(slot, Signal.UNUSED)  # no intent on disk, no request
-            raise
+        attempt_id = await self._record_intent(queue, row, slot)
 """
 _HOLD_BACK = """\
         if not await self._limiter.start(slot) or self._is_aborted:
             await self._hold_back(queue, row, slot, attempt_id)
-            return
+            return None
 """
 _REQUEST = """\
         result = await self._send(queue.campaign, body)
@@ -64,30 +60,30 @@ _STRANGER = "proof/test_order.py::test_a_stranger_reads_the_intent_before_the_fi
 MUTANTS = (
     Mutant(
         "no intent",
-        "pipeline/dispatch.py",
+        "pipeline/deliver.py",
         _INTENT,
         "        attempt_id = row.id\n",
         (_KILLED, _STRANGER),
     ),
     Mutant(
         "intent after the request",
-        "pipeline/dispatch.py",
+        "pipeline/deliver.py",
         _INTENT + _HOLD_BACK + _REQUEST,
         "        await self._limiter.start(slot)\n" + _REQUEST + _INTENT,
         (_KILLED, _STRANGER),
     ),
     Mutant(
         "a request leaves in a pause",
-        "pipeline/dispatch.py",
+        "pipeline/deliver.py",
         _HOLD_BACK,
         "        await self._limiter.start(slot)\n",
         ("proof/test_signals.py::test_asked_twice_while_an_intent_is_written",),
     ),
     Mutant(
         "intent not awaited",
-        "pipeline/dispatch.py",
-        "            attempt_id = await written(queue.writer.intend(row.id, queue.run_id))\n",
-        "            intent = queue.writer.intend(row.id, queue.run_id)\n            attempt_id = row.id\n",
+        "pipeline/deliver.py",
+        "            return await written(queue.writer.intend(row.id, queue.run_id))\n",
+        "            queue.writer.intend(row.id, queue.run_id)\n            return row.id\n",
         (_STRANGER,),
     ),
     Mutant(
@@ -117,8 +113,8 @@ MUTANTS = (
     Mutant(
         "no sweep",
         "pipeline/send.py",
-        "self._swept = await written(self._writer.call(ledger.sweep_dead_run))",
-        "self._swept = 0",
+        "swept = await written(self._writer.call(ledger.sweep_dead_run))",
+        "swept = 0",
         (_KILLED,),
     ),
     Mutant(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from dispatcher.models import Outcome
 from tests.support.child_faults import Twist, reboot, set_constant, sleep_while_off, step_wall_clock
 from tests.support.hostile_server import Fate
 from tests.support.killable_runs import Scene, make_people, wait_until
@@ -119,7 +120,7 @@ def test_a_warm_up_is_neither_skipped_nor_endless(scene: Scene, twists: tuple[Tw
 def test_a_row_does_not_wait_for_a_clock_that_was_wrong(scene: Scene, offset_s: float) -> None:
     """A 429 noted by a clock that was a day ahead, or in 1970, holds its row no longer than the cap."""
     scene.rescript({"A-0": [Fate.THROTTLE] * 8})
-    throttled = partial(set_constant, "dispatcher.pipeline.queue", "_THROTTLED_TRIES", 1)
+    throttled = partial(set_constant, "dispatcher.pipeline.queue", "_TRIES", {Outcome.UNSENT: 3, Outcome.THROTTLED: 1})
     assert scene.run("send", twists=[throttled, partial(step_wall_clock, offset_s)]) == 5
     assert scene.states["A-0"] == "retryable"
     scene.rescript({})

@@ -7,7 +7,6 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import date
 from pathlib import Path
 from typing import Self
 
@@ -22,7 +21,7 @@ from dispatcher.ledger.engines.sqlite.integrity import check_pages
 from dispatcher.ledger.engines.sqlite.watermark import Watermark
 from dispatcher.ledger.queue import Intent, write_intents
 from dispatcher.models import State
-from tests.support.ledgers import ACCEPTED, CAMPAIGN, IN_DOUBT, REJECTED, load, open_once, person, send, states
+from tests.support.ledgers import ACCEPTED, IN_DOUBT, REJECTED, load, load_sheet, open_once, person, send, states
 
 SHEET = [person(index, key=f"appointment-{index}") for index in range(6)]
 PAGE = 4096
@@ -70,16 +69,7 @@ class Image:
     def sent_after_a_load(self) -> set[tuple[str, str]]:
         """Return whom a run would message that loads the sheet first."""
         with self._engine.connect() as connection, connection.begin():
-            ledger.load_sheet(
-                connection,
-                SHEET[:5],
-                campaign_name=CAMPAIGN,
-                agent_id="agent",
-                sheet_path="",
-                columns=[],
-                fingerprint="h",
-                today=date(2026, 11, 22),
-            )
+            load_sheet(connection, SHEET[:5], fingerprint="h")
         return self.sent_without_a_load()
 
     def verify(self) -> None:

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
+from dispatcher.models import Outcome
 from tests.support.child_faults import Twist, die_after_statement, die_before_call, lift_limit, set_constant
 from tests.support.hostile_server import Fate
 from tests.support.killable_runs import Person, Scene, make_people
@@ -26,7 +27,7 @@ PEOPLE = 5
 RAM = Path("/dev/shm")  # noqa: S108  # a kill keeps what the kernel has, so memory is as good as a disk here
 TWISTS: tuple[Twist, ...] = (
     partial(lift_limit, 1),
-    partial(set_constant, "dispatcher.pipeline.queue", "_THROTTLED_TRIES", 1),
+    partial(set_constant, "dispatcher.pipeline.queue", "_TRIES", {Outcome.UNSENT: 3, Outcome.THROTTLED: 1}),
 )
 WAITING = ("pending", "retryable")
 AFTER = {

@@ -20,12 +20,12 @@ from dispatcher.ledger.engines.sqlite.opening import open_writer
 from dispatcher.models import AttemptResult
 from tests.support.ledgers import (
     ACCEPTED,
-    CAMPAIGN,
     IN_DOUBT,
     REJECTED,
     THROTTLED,
     UNSENT,
     begin_run,
+    is_loaded,
     load,
     person,
     query,
@@ -197,7 +197,7 @@ def run_until_refused(path: Path, server: Server) -> None:
     """Do what a run does, and stop like a run when the ledger refuses: no intent on disk, no request."""
     with writing(path, patience_s=0) as writer:
         writer.call(ledger.sweep_dead_run).result()
-        if not writer.call(ledger.is_loaded, CAMPAIGN, "f").result():
+        if not is_loaded(writer, "f"):
             load(writer, [person(index) for index in range(4)])
         run_id = begin_run(writer)
         for row in writer.call(ledger.find_due, 1, after=(0, 0), count=9).result():

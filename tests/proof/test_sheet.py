@@ -194,7 +194,7 @@ def test_edited_while_it_is_read(scene: Scene) -> None:
     before = scene.states
     save = partial(shutil.copy, after, scene.sheet_path)
 
-    code = scene.run("send", twists=[partial(act_before_call, "dispatcher.ledger", "load_sheet", save)])
+    code = scene.run("send", twists=[partial(act_before_call, "dispatcher.ledger", "SheetLoad", save)])
 
     assert code == 3
     assert f"{scene.sheet_path}: changed while it was read; save it, then run again" in scene.lives[-1].err

@@ -49,7 +49,7 @@ def reach_lock(scene: Scene) -> Life:
 def reach_loading(scene: Scene) -> Life:
     """Start a run and wait until it loads the sheet."""
     marker = scene.folder / "loading"
-    pause = partial(pause_before_call, "dispatcher.ledger", "load_sheet", marker, 0.3)
+    pause = partial(pause_before_call, "dispatcher.ledger", "SheetLoad", marker, 0.3)
     life = scene.start("send", twists=[pause])
     wait_until(marker.exists, "the sheet is loaded")
     return life

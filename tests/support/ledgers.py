@@ -1,7 +1,7 @@
 """Ledgers for tests: real files, filled through the room's own functions, looked at with plain sqlite3."""
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import date
 from pathlib import Path
@@ -48,6 +48,24 @@ def open_once(locator: ledger.Locator, *, kind: ledger.Kind | None = ledger.Kind
         pass
 
 
+def load_sheet(
+    connection: ledger.Connection,
+    rows: Iterable[Recipient | Refusal],
+    *,
+    campaign: str = CAMPAIGN,
+    fingerprint: str = "f",
+    used: Collection[str] | None = None,
+    on_rows: Callable[[int], None] = lambda count: None,
+) -> ledger.LoadReport:
+    """Load a sheet inside the transaction of ``connection``."""
+    sheet = ledger.SheetLoad(connection, campaign_name=campaign, agent_id="agent", used=used, on_rows=on_rows)
+    for row in rows:
+        sheet.add(row)
+    return sheet.finish(
+        sheet_path="sheet.csv", columns=["Phone", "Name"], fingerprint=fingerprint, today=date(2026, 11, 22)
+    )
+
+
 def load(
     writer: ledger.Writer,
     rows: Iterable[Recipient | Refusal],
@@ -57,17 +75,22 @@ def load(
     used: Collection[str] | None = None,
 ) -> ledger.LoadReport:
     """Load a sheet and wait until it is on disk."""
-    return writer.call(
-        ledger.load_sheet,
-        rows,
-        campaign_name=campaign,
-        agent_id="agent",
-        sheet_path="sheet.csv",
-        columns=["Phone", "Name"],
-        fingerprint=fingerprint,
-        today=date(2026, 11, 22),
-        used=used,
-    ).result()
+    return writer.call(load_sheet, rows, campaign=campaign, fingerprint=fingerprint, used=used).result()
+
+
+def is_loaded(writer: ledger.Writer, fingerprint: str, *, campaign: str = CAMPAIGN) -> bool:
+    """Return whether the ledger holds the sheet of this fingerprint."""
+    record = writer.call(ledger.find_campaign, campaign).result()
+    return record is not None and record.fingerprint == fingerprint
+
+
+def classify(
+    path: Path, rows: Sequence[Recipient | Refusal], *, used: Collection[str] | None = None
+) -> list[ledger.Change]:
+    """Return what ``check`` would say of each row."""
+    with ledger.open_reader(path) as reader:
+        record = ledger.find_campaign(reader, CAMPAIGN)
+        return ledger.classify_changes(reader, record.id if record else None, rows, used=used)
 
 
 def campaign_id(writer: ledger.Writer, name: str = CAMPAIGN) -> int:

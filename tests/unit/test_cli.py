@@ -20,7 +20,7 @@ from dispatcher.cli.run_report import ask_to_send, describe_plan
 from dispatcher.cli.settings import Settings
 from dispatcher.ledger import AgentRecord, own
 from dispatcher.models import AttemptResult, Outcome, State
-from dispatcher.pipeline import Plan, RowDone, SendOrder, WarmUp, check_sheet
+from dispatcher.pipeline import Plan, RowDone, SendOptions, WarmUp, check_sheet
 from tests.support.command_line import API_KEY, REPOSITORY, Desk, people
 from tests.support.loopback_server import Answer, Loopback
 from tests.support.sheets import TODAY, make_campaign, write_csv, write_xlsx
@@ -535,7 +535,7 @@ def test_the_plan_says_how_much_of_it_is_warm_up() -> None:
 
 def test_each_warming_agent_gets_its_line(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     """Without a terminal one line for each agent is enough."""
-    order = SendOrder((), desk.ledger, "key", date(2026, 11, 22))
+    order = SendOptions((), desk.ledger, "key", date(2026, 11, 22))
     view = TextView(Settings(), order)
 
     for left_s in (60.0, 59.0):
@@ -551,7 +551,7 @@ def test_each_warming_agent_gets_its_line(desk: Desk, capsys: pytest.CaptureFixt
 def test_bars_do_not_fight(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a terminal an agent that warms up has a bar of its own beside that of the rows, and loses it once warm."""
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    view = TextView(Settings(), SendOrder((), desk.ledger, "key", date(2026, 11, 22)))
+    view = TextView(Settings(), SendOptions((), desk.ledger, "key", date(2026, 11, 22)))
     assert view._bars is not None
 
     view.show(plan(2))

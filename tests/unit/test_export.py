@@ -187,7 +187,7 @@ def test_a_cell_that_excel_cannot_hold_is_cut_with_a_mark(tmp_path: Path, capfd:
 
 def test_rows_that_do_not_fit_into_a_sheet_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Excel's own limit: rows beyond it would be missing without a word."""
-    monkeypatch.setattr("dispatcher.outputs.export._XLSX_ROWS_MAX", 2)
+    monkeypatch.setattr("dispatcher.outputs.xlsx._ROWS_MAX", 2)
 
     with pytest.raises(UsageError, match=r"more than 2 rows do not fit into an Excel sheet; write to a \.csv"):
         write_export(tmp_path / "out.xlsx", ["a"], [row(["1"])] * 3)

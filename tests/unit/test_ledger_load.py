@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -25,7 +25,10 @@ from tests.support.ledgers import (
     begin_run,
     campaign_id,
     changing,
+    classify,
+    is_loaded,
     load,
+    load_sheet,
     person,
     query,
     rows_by_key,
@@ -50,12 +53,6 @@ def writer(path: Path) -> Iterator[ledger.Writer]:
     """Yield a writer to a new ledger."""
     with ledger.own(path) as writer:
         yield writer
-
-
-def classify(path: Path, rows: list[Recipient | Refusal]) -> list[Change]:
-    """Return what ``check`` would say of each row."""
-    with ledger.open_reader(path) as reader:
-        return [change for _, change in ledger.classify_changes(reader, CAMPAIGN, rows)]
 
 
 def changes(report: ledger.LoadReport) -> dict[Change, int]:
@@ -107,9 +104,9 @@ def test_a_fingerprint_says_whether_a_load_is_needed(writer: ledger.Writer) -> N
     """The same sheet under the same campaign is loaded once; another campaign's load says nothing about this one."""
     load(writer, [ADA], fingerprint="f")
 
-    assert writer.call(ledger.is_loaded, CAMPAIGN, "f").result()
-    assert not writer.call(ledger.is_loaded, CAMPAIGN, "g").result()
-    assert not writer.call(ledger.is_loaded, "other", "f").result()
+    assert is_loaded(writer, "f")
+    assert not is_loaded(writer, "g")
+    assert not is_loaded(writer, "f", campaign="other")
 
 
 def test_sorting_and_inserting_only_renumbers(writer: ledger.Writer, path: Path) -> None:
@@ -202,11 +199,7 @@ def test_only_columns_in_use_make_a_row_a_changed_one(
     wider = person(0, state="accepted")
     unchanged = Change.SENT if outcome else Change.SAME
 
-    with ledger.open_reader(path) as reader:
-        said = [
-            [change for _, change in ledger.classify_changes(reader, CAMPAIGN, [row], used={"phone", "name"})]
-            for row in (wider, person(0, name="Ada"))
-        ]
+    said = [classify(path, [row], used={"phone", "name"}) for row in (wider, person(0, name="Ada"))]
     report = load(writer, [wider], fingerprint="g", used={"phone", "name"})
 
     assert said == [[unchanged], [Change.CHANGED_AFTER_SENDING if outcome else Change.CORRECTED]]
@@ -232,8 +225,7 @@ def test_a_row_that_was_sent_takes_the_remarks_and_nothing_else(
 
     load(writer, [changed], fingerprint="g", used={*USED, "city"})
 
-    with ledger.open_reader(path) as reader:
-        (again,) = ledger.classify_changes(reader, CAMPAIGN, [changed], used={*USED, "city"})
+    (again,) = classify(path, [changed], used={*USED, "city"})
     ((cells,),) = query(path, "SELECT cells FROM recipients")
     assert query(path, f"SELECT {columns} FROM recipients") == before  # noqa: S608 - the test's own words
     assert [*json.loads(cells).items()] == [
@@ -242,7 +234,7 @@ def test_a_row_that_was_sent_takes_the_remarks_and_nothing_else(
         ("name", "person 0"),
         ("new", "y"),
     ]
-    assert again[1] is (Change.CHANGED_AFTER_SENDING if outcome is ACCEPTED else Change.IN_DOUBT)
+    assert again is (Change.CHANGED_AFTER_SENDING if outcome is ACCEPTED else Change.IN_DOUBT)
     with ledger.open_reader(path) as reader:  # verifies the check sum
         assert len(list(ledger.read_rows(reader, 1))) == 1
 
@@ -395,24 +387,14 @@ def test_a_load_that_breaks_off_leaves_nothing(writer: ledger.Writer, path: Path
         load(writer, broken(), fingerprint="g")
 
     assert states(path) == {ADA.key: "pending"}
-    assert writer.call(ledger.is_loaded, CAMPAIGN, "f").result()
+    assert is_loaded(writer, "f")
 
 
 def test_progress_is_told_in_batches(writer: ledger.Writer) -> None:
     """Who waits for a large sheet sees that it goes on."""
     told: list[int] = []
 
-    writer.call(
-        ledger.load_sheet,
-        (person(index) for index in range(4500)),
-        campaign_name=CAMPAIGN,
-        agent_id="agent",
-        sheet_path="s",
-        columns=[],
-        fingerprint="f",
-        today=date(2026, 11, 22),
-        on_rows=told.append,
-    ).result()
+    writer.call(load_sheet, (person(index) for index in range(4500)), on_rows=told.append).result()
 
     assert told == [2000, 4000, 4500]
 

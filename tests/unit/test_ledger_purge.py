@@ -16,6 +16,8 @@ from tests.support.ledgers import (
     REJECTED,
     campaign_id,
     changing,
+    classify,
+    is_loaded,
     load,
     person,
     query,
@@ -84,7 +86,7 @@ def test_only_what_was_finished_long_enough_ago_is_purged(path: Path) -> None:
 
     assert query(path, "SELECT count(*) FROM recipients WHERE purged_at IS NOT NULL") == [(0,)]
     with ledger.own(path) as writer:
-        assert writer.call(ledger.is_loaded, CAMPAIGN, "g").result()
+        assert is_loaded(writer, "g")
 
 
 def test_the_promise_outlives_the_purge(path: Path) -> None:
@@ -92,10 +94,9 @@ def test_the_promise_outlives_the_purge(path: Path) -> None:
     ledger.purge(path, CAMPAIGN, older_than=AT_ONCE)
     changed = [person(0, key="appointment-0", name="Other"), *SHEET[1:]]
 
-    with ledger.open_reader(path) as reader:
-        said = [change for _, change in ledger.classify_changes(reader, CAMPAIGN, changed)]
+    said = classify(path, changed)
     with ledger.own(path) as writer:
-        assert not writer.call(ledger.is_loaded, CAMPAIGN, "g").result()
+        assert not is_loaded(writer, "g")
         load(writer, changed, fingerprint="h")
         due = writer.call(ledger.find_due, campaign_id(writer), after=(0, 0), count=9).result()
 

@@ -22,13 +22,13 @@ from dispatcher.ledger.engines.sqlite.spill import SPILL_BYTES
 from dispatcher.models import AttemptResult, Outcome, State
 from tests.support.ledgers import (
     ACCEPTED,
-    CAMPAIGN,
     IN_DOUBT,
     REJECTED,
     THROTTLED,
     UNSENT,
     begin_run,
     campaign_id,
+    is_loaded,
     load,
     open_once,
     person,
@@ -481,8 +481,8 @@ def test_a_person_moves_rows_out_of_doubt(writer: ledger.Writer, path: Path, dec
     who = decisions._who()
     assert (event["who"], event["from_state"], event["to_state"]) == (who, "in_doubt", decision)
     assert event["reason"] == f"resolved as {decision} by {who}"
-    is_loaded = writer.call(ledger.is_loaded, CAMPAIGN, "f").result()
-    assert is_loaded == (decision is not State.PENDING)
+    is_unchanged = is_loaded(writer, "f")
+    assert is_unchanged == (decision is not State.PENDING)
 
 
 def test_rows_in_doubt_can_be_named(writer: ledger.Writer) -> None:

@@ -7,7 +7,7 @@ import click
 
 from dispatcher.cli.campaigns import open_campaign
 from dispatcher.cli.options import campaign_argument
-from dispatcher.cli.sending import make_order, run_order, send_options
+from dispatcher.cli.sending import make_options, run_send, send_options
 from dispatcher.cli.settings import Settings, shared_options
 from dispatcher.errors import UsageError
 from dispatcher.models import Outcome
@@ -22,8 +22,8 @@ from dispatcher.models import Outcome
 def retry(settings: Settings, /, campaign_path: Path, only: str, yes: bool, **options: Any) -> int:
     """Put failed rows back and send what is due."""
     outcomes = _parse_outcomes(only)
-    order = make_order(settings, (open_campaign(campaign_path),), options, command="retry", retry_outcomes=outcomes)
-    return run_order(settings, order, yes=yes)
+    order = make_options(settings, (open_campaign(campaign_path),), options, command="retry", retry_outcomes=outcomes)
+    return run_send(settings, order, yes=yes)
 
 
 def _parse_outcomes(only: str) -> tuple[Outcome, ...]:

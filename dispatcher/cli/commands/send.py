@@ -9,14 +9,14 @@ from dispatcher.cli.campaigns import open_campaign
 from dispatcher.cli.check_report import PROBLEMS_SHOWN, describe_check
 from dispatcher.cli.options import FILE
 from dispatcher.cli.printing import print_json, print_lines
-from dispatcher.cli.sending import make_order, run_order, send_options
+from dispatcher.cli.sending import make_options, run_send, send_options
 from dispatcher.cli.settings import Settings, shared_options
 from dispatcher.errors import ExitCode
 from dispatcher.models import State
 from dispatcher.text import format_count, format_duration
 
 if TYPE_CHECKING:  # the pipeline is heavy, and a help text does not need it
-    from dispatcher.pipeline import SendOrder, Warned, WouldSend
+    from dispatcher.pipeline import SendOptions, Warned, WouldSend
 
 
 @click.command()
@@ -29,11 +29,11 @@ def send(settings: Settings, /, campaign_paths: tuple[Path, ...], dry_run: bool,
     """Send everything that is due, once."""
     campaigns = tuple(open_campaign(path) for path in campaign_paths)
     if dry_run:
-        return _dry_run(settings, make_order(settings, campaigns, options, needs_key=False))
-    return run_order(settings, make_order(settings, campaigns, options), yes=yes)
+        return _dry_run(settings, make_options(settings, campaigns, options, needs_key=False))
+    return run_send(settings, make_options(settings, campaigns, options), yes=yes)
 
 
-def _dry_run(settings: Settings, order: "SendOrder") -> int:
+def _dry_run(settings: Settings, order: "SendOptions") -> int:
     from dispatcher.pipeline import Warned, dry_run
 
     def tell(event: "WouldSend | Warned") -> None:
@@ -44,7 +44,7 @@ def _dry_run(settings: Settings, order: "SendOrder") -> int:
         else:
             _tell_campaign(settings, event)
 
-    return dry_run(order, kept_max=PROBLEMS_SHOWN, on_event=tell)
+    return dry_run(order, kept_max=PROBLEMS_SHOWN, on_progress=tell)
 
 
 def _tell_warning(settings: Settings, text: str) -> None:

@@ -89,4 +89,4 @@ class Summary:
     note: str
 
 
-Event = Loading | Loaded | Plan | WarmUp | RowDone | Warned | Summary
+Progress = Loading | Loaded | Plan | WarmUp | RowDone | Warned | Summary

@@ -14,7 +14,7 @@ _SAID_OF_A_LIMIT = {"sessions_per_second": "limit", "warm_up": "warm_up_s"}
 
 
 @dataclass(frozen=True, slots=True)
-class SendOrder:
+class SendOptions:
     """What one invocation of ``send`` or ``retry`` was asked to do.
 
     Attributes:
@@ -49,25 +49,25 @@ class SendOrder:
         return self.sandbox and not self.keep_sandbox_ledger
 
 
-def refuse_contradictions(order: SendOrder) -> None:
+def refuse_contradictions(options: SendOptions) -> None:
     """Refuse campaigns that cannot run side by side.
 
     Raises:
         UsageError: two campaigns of one name, or that share an agent or a limit and differ in what is said of it.
     """
     names: dict[str, Path] = {}
-    for campaign in order.campaigns:
+    for campaign in options.campaigns:
         if campaign.name in names:
             raise UsageError(f"{names[campaign.name]} and {campaign.path} are both named {campaign.name!r}; rename one")
         names[campaign.name] = campaign.path
-    _refuse_different_limits(order)
-    if order.recipients_path and len(order.campaigns) > 1:
+    _refuse_different_limits(options)
+    if options.recipients_path and len(options.campaigns) > 1:
         raise UsageError("--recipients goes with one campaign")
 
 
-def _refuse_different_limits(order: SendOrder) -> None:
+def _refuse_different_limits(options: SendOptions) -> None:
     """Refuse an agent under two limits, and a limit of the whole key beside others: each would be used to the full."""
-    by_scope = {campaign.agent.limit_scope: campaign for campaign in reversed(order.campaigns)}
+    by_scope = {campaign.agent.limit_scope: campaign for campaign in reversed(options.campaigns)}
     if len(by_scope) > 1:
         one, other = by_scope.values()
         raise UsageError(
@@ -75,8 +75,8 @@ def _refuse_different_limits(order: SendOrder) -> None:
             f"({other.agent.limit_scope} and {one.agent.limit_scope}); write the same in both"
         )
     known: dict[str, Campaign] = {}
-    for campaign in order.campaigns:
-        for shared in (campaign.agent.id, limit_scope(campaign, order.api_key)):
+    for campaign in options.campaigns:
+        for shared in (campaign.agent.id, limit_scope(campaign, options.api_key)):
             other = known.setdefault(shared, campaign)
             for key, attribute in _SAID_OF_A_LIMIT.items():
                 said, said_before = getattr(campaign.agent, attribute), getattr(other.agent, attribute)

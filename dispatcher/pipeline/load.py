@@ -1,8 +1,8 @@
-"""From the file to the ledger: reading a sheet, every row held against the template rules."""
+"""From the file to the ledger: each row of a sheet is read, judged, and put where it belongs."""
 
 import hashlib
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,13 +11,21 @@ from dispatcher import __version__, ledger
 from dispatcher.errors import InterruptedRunError, SheetError
 from dispatcher.models import Campaign, Recipient, Refusal, State
 from dispatcher.pipeline.channels import channel_of
-from dispatcher.pipeline.garbage import rare_collections
+from dispatcher.pipeline.garbage_collection import rare_collections
 
 if TYPE_CHECKING:
     from dispatcher.loader import Sheet
 
 REFUSED_MAX_SHARE = 0.05
 """A sheet with a larger share of refused rows is more likely the wrong one than carelessly kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """A campaign that is in line with its sheet; ``report`` is None when it was so before."""
+
+    campaign_id: int
+    report: ledger.LoadReport | None
 
 
 def open_sheet(campaign: Campaign, path: Path, today: date) -> "Sheet":
@@ -99,52 +107,38 @@ def load_into_ledger(
     accept_refused: bool,
     on_rows: Callable[[int], None],
     is_stopped: Callable[[], bool],
-) -> ledger.LoadReport | None:
-    """Bring the ledger in line with the sheet; None when it already is.
+) -> LoadResult:
+    """Bring the ledger in line with the sheet, unless it already is.
 
     Raises:
         SheetError: the file as a whole cannot be trusted; nothing of it is loaded.
         InterruptedRunError: ``is_stopped`` became true; nothing of it is loaded.
     """
-    mark = fingerprint(campaign, path, today)
-    if ledger.is_loaded(connection, campaign.name, mark):
-        return None
+    print_now = fingerprint(campaign, path, today)
+    record = ledger.find_campaign(connection, campaign.name)
+    if record and record.fingerprint == print_now:
+        return LoadResult(record.id, None)
     sheet = open_sheet(campaign, path, today)
-    refused: Counter[State] = Counter()
-    report = ledger.load_sheet(
+    load = ledger.SheetLoad(
         connection,
-        _counted(_until_stopped(sheet, is_stopped), refused),
         campaign_name=campaign.name,
         agent_id=campaign.agent.id,
-        sheet_path=str(path.resolve()),
-        columns=sheet.columns,
-        fingerprint=mark,
-        today=today,
         used=find_used_columns(campaign),
         on_rows=on_rows,
     )
-    doubt = doubt_sheet(refused[State.REFUSED], report.rows)
-    if doubt and not accept_refused:
-        raise SheetError(f"{path.name}: {doubt}")
-    if fingerprint(campaign, path, today) != mark:
-        raise SheetError(f"{path}: changed while it was read; save it, then run again")
-    return report
-
-
-def _counted(rows: Iterable[Recipient | Refusal], states: Counter[State]) -> Iterator[Recipient | Refusal]:
-    for row in rows:
-        if isinstance(row, Refusal):
-            states[row.state] += 1
-        yield row
-
-
-def _until_stopped(
-    rows: Iterable[Recipient | Refusal], is_stopped: Callable[[], bool]
-) -> Iterator[Recipient | Refusal]:
-    for row in rows:
+    refused_count = 0
+    for row in sheet:
         if is_stopped():
             raise InterruptedRunError("stopped while the sheet was read; nothing was sent")
-        yield row
+        refused_count += isinstance(row, Refusal) and row.state is State.REFUSED
+        load.add(row)
+    report = load.finish(sheet_path=str(path.resolve()), columns=sheet.columns, fingerprint=print_now, today=today)
+    doubt = doubt_sheet(refused_count, report.rows)
+    if doubt and not accept_refused:
+        raise SheetError(f"{path.name}: {doubt}")
+    if fingerprint(campaign, path, today) != print_now:
+        raise SheetError(f"{path}: changed while it was read; save it, then run again")
+    return LoadResult(load.campaign_id, report)
 
 
 def _hash_file(path: Path) -> str:

@@ -8,22 +8,22 @@ from dispatcher.errors import ExitCode, SheetError
 from dispatcher.models import State
 from dispatcher.pipeline.commits import written
 from dispatcher.pipeline.control import PRECEDENCE
-from dispatcher.pipeline.events import Event, Summary
+from dispatcher.pipeline.progress import Progress, Summary
 from dispatcher.pipeline.queue import CampaignQueue
 
 
-class Account:
+class Summaries:
     """Gathers the summaries of a run and passes them on, the gravest one last.
 
     Args:
         writer: the ledger.
-        on_event: told each summary.
+        on_progress: told each summary.
         started_s: when the run began, by the monotonic clock.
     """
 
-    def __init__(self, writer: ledger.Writer, *, on_event: Callable[[Event], None], started_s: float) -> None:
+    def __init__(self, writer: ledger.Writer, *, on_progress: Callable[[Progress], None], started_s: float) -> None:
         self._writer = writer
-        self._on_event = on_event
+        self._on_progress = on_progress
         self._started_s = started_s
         self._gravest: Summary | None = None
 
@@ -48,7 +48,7 @@ class Account:
         self._add(Summary(queue.campaign.name, code, states, queue.counts, self._seconds, note))
 
     async def refuse(self, name: str, error: SheetError) -> None:
-        """Account for a campaign whose sheet cannot be trusted: nothing of it was loaded or sent in this run."""
+        """Sum up a campaign whose sheet cannot be trusted: nothing of it was loaded or sent in this run."""
         record = await written(self._writer.call(ledger.find_campaign, name))
         states = dict.fromkeys(State, 0)
         if record is not None:
@@ -59,7 +59,7 @@ class Account:
     def tell_last(self) -> None:
         """Pass on the summary that was kept back."""
         if self._gravest is not None:
-            self._on_event(self._gravest)
+            self._on_progress(self._gravest)
 
     @property
     def _seconds(self) -> float:
@@ -70,7 +70,7 @@ class Account:
         known = [summary] if self._gravest is None else [self._gravest, summary]
         self._gravest, *milder = sorted(known, key=lambda one: PRECEDENCE.index(one.exit_code))
         for one in milder:
-            self._on_event(one)
+            self._on_progress(one)
 
 
 def _exit_code(halted: ExitCode | None, problems: dict[State, int], *, is_done: bool) -> ExitCode:
