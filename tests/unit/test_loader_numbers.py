@@ -4,7 +4,7 @@ from typing import Any
 
 import phonenumbers
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dispatcher.loader.values.phone_numbers import Number, Unreadable, read_number, read_slowly
@@ -286,6 +286,7 @@ def plain_texts(draw: st.DrawFn) -> str:
     plain_texts() | st.from_regex(r"\A\+?[0-9]{3,17}\Z"),
     st.sampled_from([INTERNATIONAL, GB, make_rules(allowed_countries=("US", "GB", "DE", "IT", "RU"))]),
 )
+@example("+2909999", INTERNATIONAL)
 def test_the_short_way_and_the_long_way_agree(text: str, rules: RecipientRules) -> None:
     """Whatever is written plainly is read as phonenumbers itself reads it."""
     assert read_number(text, rules) == read_slowly(text, rules)

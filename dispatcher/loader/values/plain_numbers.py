@@ -89,6 +89,8 @@ def _judge(digits: str, national: str, plan: _Plan) -> PlainNumber | None:
         return None
     if plan.prefix is not None and plan.prefix.match(national):
         return None
+    if len(set(national)) == 1:  # refused the long way, whatever the country
+        return None
     for region in plan.regions:
         if region.leading is not None:
             if region.leading.match(national):
