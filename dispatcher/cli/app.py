@@ -1,7 +1,5 @@
 """The program's entry and its one error boundary."""
 
-import json
-import traceback
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -65,7 +63,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(settings, error.exit_code, str(error))
     except Exception as error:
         if settings.verbose:
-            traceback.print_exc()
+            from traceback import print_exc  # as json below: only a failure pays for it
+
+            print_exc()
         return _fail(settings, ExitCode.UNEXPECTED, f"unexpected: {type(error).__name__} (-v shows where)")
     return int(result or 0)
 
@@ -73,6 +73,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _fail(settings: Settings, code: ExitCode, message: str) -> int:
     with unread_tolerated():
         if settings.json:
+            import json
+
             click.echo(json.dumps({"v": 1, "type": "error", "exit_code": int(code), "message": message}))
         click.echo(f"dispatcher: {message}", err=True)
     return int(code)
