@@ -2,7 +2,6 @@
 
 import json
 import re
-import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import partial
@@ -31,6 +30,8 @@ class JsonList:
     """
 
     def __init__(self) -> None:
+        import tempfile  # brings compression along, and only `check` and `preview` have such lists
+
         file = tempfile.SpooledTemporaryFile(  # noqa: SIM115 - closed with the command
             _MAX_BYTES_IN_MEMORY, mode="w+", encoding="utf-8"
         )

@@ -49,7 +49,7 @@ class Settings:
 
         As in ``locate_ledger``, a rehearsal's does not listen to the environment.
         """
-        from dispatcher import ledger  # heavy, and not needed where a campaign says it
+        from dispatcher.ledger.locator import is_there  # not needed where a campaign says it
 
         if self.ledger is not None:
             return self.ledger
@@ -57,7 +57,7 @@ class Settings:
             return named
         name = "ledger.sandbox.db" if sandbox else "ledger.db"
         here, below = name, f"campaigns/{name}"
-        return here if ledger.is_there(here) else below
+        return here if is_there(here) else below
 
 
 def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:

@@ -8,23 +8,14 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
+from dispatcher.ledger.identity import Kind
 from dispatcher.ledger.locator import Locator, find_engine
-from dispatcher.ledger.purge import purge_campaign
+from dispatcher.ledger.purging import purge_campaign
 from dispatcher.ledger.reading import find_campaign
-from dispatcher.ledger.schema import Kind
 from dispatcher.ledger.writer import Writer
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-
-
-def is_there(locator: Locator) -> bool:
-    """Return whether there is a ledger yet.
-
-    Raises:
-        UsageError: the locator names none.
-    """
-    return find_engine(locator).is_there()
 
 
 def is_part_of(locator: Locator, file: Path) -> bool:

@@ -1,27 +1,33 @@
 """What an engine gives, so that everything above it is the same whatever keeps the ledger."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol, TypeVar
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from dispatcher.errors import LedgerError
-from dispatcher.ledger.queue import Conclusion, Intent
-from dispatcher.ledger.schema import Kind
+from dispatcher.ledger.identity import Kind
+
+if TYPE_CHECKING:  # SQLAlchemy and what needs it: not for `status`
+    from sqlalchemy import Connection
+
+    from dispatcher.ledger.queue import Conclusion, Intent
 
 _T = TypeVar("_T")
+
+
+Ask = Callable[[str, Mapping[str, Any]], list[dict[str, Any]]]
+"""Answers a query with rows by column; ``:name`` in it stands for the parameter of that name."""
 
 
 class Store(Protocol):
     """A ledger that this process owns: what the writing thread asks of it, and nobody else."""
 
-    def connect(self) -> Connection:
+    def connect(self) -> "Connection":
         """Return a connection that may write."""
         ...
 
-    def commit(self, connection: Connection, work: Callable[[Connection], _T]) -> _T:
+    def commit(self, connection: "Connection", work: "Callable[[Connection], _T]") -> _T:
         """Do ``work`` in one transaction; return what it returned once that is durable.
 
         Raises:
@@ -29,7 +35,7 @@ class Store(Protocol):
         """
         ...
 
-    def write_intents(self, connection: Connection, intents: Sequence[Intent]) -> list[int]:
+    def write_intents(self, connection: "Connection", intents: "Sequence[Intent]") -> list[int]:
         """Move the rows to ``sending`` and open an attempt for each; return the attempts' ids in order.
 
         Raises:
@@ -49,7 +55,7 @@ class Store(Protocol):
         """Return whether what was refused may be taken when it is tried again."""
         ...
 
-    def keep(self, conclusion: Conclusion) -> str | None:
+    def keep(self, conclusion: "Conclusion") -> str | None:
         """Keep an outcome that the ledger cannot take for the next run; return where, None where there is no room."""
         ...
 
@@ -69,7 +75,11 @@ class LedgerEngine(Protocol):
         """Return whether there is a ledger yet."""
         ...
 
-    def read(self) -> AbstractContextManager[Connection]:
+    def answer(self) -> AbstractContextManager[Ask]:
+        """Open it for a few quick questions, with nothing imported that can be spared; else as ``read``."""
+        ...
+
+    def read(self) -> "AbstractContextManager[Connection]":
         """Open it for reading only; a run may be writing to it meanwhile.
 
         Raises:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from dispatcher.ledger.digests import digest, read_hasher, verify_digest
-from dispatcher.ledger.engines import check_before_load
+from dispatcher.ledger.engines.integrity import check_before_load
 from dispatcher.ledger.queue import withdraw_vanished
 from dispatcher.ledger.schema import campaigns, recipients
 from dispatcher.ledger.times import utc_now

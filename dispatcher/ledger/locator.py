@@ -33,6 +33,15 @@ def find_engine(locator: Locator) -> LedgerEngine:
     return SqliteLedger(Path(text))
 
 
+def is_there(locator: Locator) -> bool:
+    """Return whether there is a ledger yet.
+
+    Raises:
+        UsageError: the locator names none.
+    """
+    return find_engine(locator).is_there()
+
+
 def _path_of(scheme: str, rest: str) -> Path:
     """Return the path in a URL; no error repeats more of it than the scheme, for it may hold a password."""
     if scheme.lower() != "sqlite":

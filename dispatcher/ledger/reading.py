@@ -5,30 +5,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, or_, select
+from sqlalchemy import Connection, Row, Select, func, or_, select, text
 
-from dispatcher.errors import LedgerError
 from dispatcher.ledger.digests import read_hasher, verify_digest
-from dispatcher.ledger.schema import attempts, campaigns, events_table, recipients, runs
+from dispatcher.ledger.engine import Ask
+from dispatcher.ledger.schema import attempts, campaigns, events_table, recipients
+from dispatcher.ledger.standing import CampaignRecord, ask_for_states, known_state
 from dispatcher.models import State
-
-
-@dataclass(frozen=True, slots=True)
-class CampaignRecord:
-    """What the ledger knows of a campaign.
-
-    ``columns`` are the sheet's labels in its order; ``fingerprint`` identifies the sheet and the campaign file that
-    were loaded last, and is empty where the next load must look at every row again.
-    """
-
-    id: int
-    name: str
-    agent_id: str
-    sheet_path: str
-    columns: tuple[str, ...]
-    today: str
-    loaded_at: str | None
-    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,39 +38,24 @@ class RowRecord:
     purged_at: str | None
 
 
+def ask_through(connection: Connection) -> Ask:
+    """Return the function that answers the queries of ``standing`` through a connection of SQLAlchemy."""
+
+    def ask(query: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return [dict(row) for row in connection.execute(text(query), parameters).mappings()]
+
+    return ask
+
+
 def find_campaign(connection: Connection, name: str) -> CampaignRecord | None:
     """Return a campaign by its name, None when it was never loaded."""
     row = connection.execute(select(campaigns).where(campaigns.c.name == name)).first()
-    return _campaign(row) if row else None
-
-
-def list_campaigns(connection: Connection) -> list[CampaignRecord]:
-    """Return all campaigns by name."""
-    return [_campaign(row) for row in connection.execute(select(campaigns).order_by(campaigns.c.name))]
-
-
-def _campaign(row: Row[Any]) -> CampaignRecord:
-    return CampaignRecord(
-        id=row.id,
-        name=row.name,
-        agent_id=row.agent_id,
-        sheet_path=row.sheet_path,
-        columns=tuple(json.loads(row.columns)),
-        today=row.today,
-        loaded_at=row.loaded_at,
-        fingerprint=row.fingerprint,
-    )
+    return CampaignRecord.of(row._mapping) if row else None
 
 
 def count_states(connection: Connection, campaign_id: int) -> dict[State, int]:
-    """Return how many rows stand in each state, every state present."""
-    query = (
-        select(recipients.c.state, func.count())
-        .where(recipients.c.campaign_id == campaign_id)
-        .group_by(recipients.c.state)
-    )
-    counted = {_known_state(state): count for state, count in connection.execute(query)}
-    return {state: counted.get(state, 0) for state in State}
+    """Return how many rows stand in each state, see ``standing.ask_for_states``."""
+    return ask_for_states(ask_through(connection), campaign_id)
 
 
 def count_open_problems(connection: Connection, campaign_id: int) -> dict[State, int]:
@@ -104,21 +72,7 @@ def count_open_problems(connection: Connection, campaign_id: int) -> dict[State,
         )
         .group_by(recipients.c.state)
     )
-    return {_known_state(state): count for state, count in connection.execute(query)}
-
-
-def _known_state(word: str) -> State:
-    try:
-        return State(word)
-    except ValueError:
-        raise LedgerError(f"a row of the ledger is damaged (its state is {word!r}); nothing of it was sent") from None
-
-
-def last_run(connection: Connection, campaign_id: int) -> dict[str, Any] | None:
-    """Return the record of the campaign's last run, None when there was none."""
-    query = select(runs).where(runs.c.campaign_id == campaign_id).order_by(runs.c.id.desc()).limit(1)
-    row = connection.execute(query).first()
-    return dict(row._mapping) if row else None
+    return {known_state(state): count for state, count in connection.execute(query)}
 
 
 def find_rows(
@@ -170,7 +124,7 @@ def _row(row: Row[Any]) -> RowRecord:
         row_number=row.row_number,
         key=row.key,
         to=row.to_number,
-        state=_known_state(row.state),
+        state=known_state(row.state),
         reason=row.reason,
         column=row.problem_column,
         not_before=row.not_before,

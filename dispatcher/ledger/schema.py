@@ -1,7 +1,5 @@
 """The ledger's tables, the same on every engine."""
 
-from enum import StrEnum
-
 from sqlalchemy import (
     Boolean,
     CheckConstraint,
@@ -20,17 +18,6 @@ from sqlalchemy import (
 )
 
 from dispatcher.models import Outcome, State
-
-
-class Kind(StrEnum):
-    """What a ledger's outcomes are: of real people, or of a rehearsal. Neither is ever used as the other."""
-
-    REAL = "real"
-    REHEARSAL = "rehearsal"
-
-
-SCHEMA_VERSION = 1
-"""Rises with every change of the tables; a ledger of a higher version is not touched."""
 
 metadata = MetaData()
 

@@ -1,4 +1,4 @@
-"""The command line's own manners: light start, plain words, private output, one error boundary."""
+"""The command line's own manners: plain words, private output, one error boundary."""
 
 import json
 import os
@@ -6,13 +6,11 @@ import re
 import subprocess
 import sys
 from datetime import UTC, date, datetime
-from importlib import import_module
 from pathlib import Path
 
 import click
 import pytest
 
-from dispatcher.cli import commands
 from dispatcher.cli.commands.limit import describe_agent
 from dispatcher.cli.live import TextView
 from dispatcher.cli.printing import JsonList, print_json
@@ -25,31 +23,7 @@ from tests.support.command_line import API_KEY, REPOSITORY, Desk, people
 from tests.support.loopback_server import Answer, Loopback
 from tests.support.sheets import TODAY, make_campaign, write_csv, write_xlsx
 
-HEAVY = ("pandas", "aiohttp", "openpyxl", "phonenumbers")
 SHAPES = {"pending", "sending", "accepted", "retryable", "failed", "in_doubt", "refused", "skipped", "withdrawn"}
-
-
-@pytest.mark.parametrize("words", [["--help"], ["status", "--sandbox", "campaign"]], ids=["help", "status"])
-def test_light_commands_import_no_heavy_library(desk: Desk, words: list[str]) -> None:
-    """`--help` and `status` must answer at once: no library for sheets, numbers or HTTP is imported."""
-    desk.write_sheet(people(1))
-    desk.write_campaign(None)
-    assert desk.run("send", "--sandbox", desk.campaign).code == 0
-    typed = [str(desk.campaign) if word == "campaign" else word for word in words]
-    program = f"import sys; from dispatcher.cli import main; main({typed!r}); print(*sys.modules)"
-
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=REPOSITORY)
-
-    assert set(ran.stdout.split()).isdisjoint(HEAVY)
-
-
-def test_each_command_has_a_file_and_its_line_in_the_help() -> None:
-    """The help tells of commands it does not import, so what it says must be what they say themselves."""
-    files = {path.stem for path in Path(commands.__file__).parent.glob("[!_]*.py")}
-
-    helps = {name: getattr(import_module(f"dispatcher.cli.commands.{name}"), name).help for name in files}
-
-    assert {name: text.partition("\n\n")[0] for name, text in helps.items()} == commands.HELP_LINES
 
 
 def test_every_command_of_the_design_exists(desk: Desk) -> None:

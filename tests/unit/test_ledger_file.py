@@ -18,6 +18,7 @@ from dispatcher.ledger.engines.sqlite import connection as sqlite_connection
 from dispatcher.ledger.engines.sqlite import location
 from dispatcher.ledger.engines.sqlite.lock import RunLock
 from dispatcher.ledger.engines.sqlite.opening import open_writer, remove_rehearsal
+from dispatcher.ledger.identity import SCHEMA_VERSION
 from dispatcher.models import State
 from tests.support.ledgers import ACCEPTED, begin_run, changing, load, open_once, person, query, send, states
 
@@ -132,7 +133,7 @@ def test_a_newer_schema_is_refused(closed: Path) -> None:
         connection.execute("PRAGMA user_version = 99")
 
     expected = (
-        f"{closed}: written by a newer dispatcher (schema 99, this one knows {ledger.schema.SCHEMA_VERSION});"
+        f"{closed}: written by a newer dispatcher (schema 99, this one knows {SCHEMA_VERSION});"
         " install the newer program"
     )
     assert refusal_of(closed) == expected

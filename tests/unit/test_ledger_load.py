@@ -13,7 +13,7 @@ from dispatcher import ledger
 from dispatcher.errors import LedgerError
 from dispatcher.ledger import Change
 from dispatcher.ledger.digests import digest
-from dispatcher.ledger.purge import purge_campaign
+from dispatcher.ledger.purging import purge_campaign
 from dispatcher.models import AttemptResult, Recipient, Refusal, State
 from tests.support.command_line import Desk, people
 from tests.support.ledgers import (
@@ -75,7 +75,7 @@ def test_a_first_load_makes_rows_wait_or_says_why_not(writer: ledger.Writer, pat
     }
 
 
-def test_the_campaign_remembers_its_sheet(writer: ledger.Writer) -> None:
+def test_the_campaign_remembers_its_sheet(writer: ledger.Writer, path: Path) -> None:
     """Who asks later learns where the rows came from."""
     load(writer, [ADA])
 
@@ -85,7 +85,7 @@ def test_the_campaign_remembers_its_sheet(writer: ledger.Writer) -> None:
     assert (record.name, record.agent_id, record.sheet_path) == (CAMPAIGN, "agent", "sheet.csv")
     assert (record.columns, record.today) == (("Phone", "Name"), "2026-11-22")
     assert record.loaded_at is not None
-    assert writer.call(ledger.list_campaigns).result() == [record]
+    assert [standing.campaign for standing in ledger.read_standings(path)] == [record]
 
 
 def test_an_unchanged_sheet_changes_nothing(writer: ledger.Writer, path: Path) -> None:

@@ -6,14 +6,14 @@ from typing import Any
 
 import click
 
-from dispatcher import ledger
 from dispatcher.cli.campaigns import open_campaign
 from dispatcher.cli.options import FILE, sandbox_ledger_option
 from dispatcher.cli.printing import local_time, print_json, print_lines, printable
 from dispatcher.cli.settings import Settings, shared_options
 from dispatcher.cli.states import describe_states
 from dispatcher.errors import ExitCode, LedgerError
-from dispatcher.ledger import AgentRecord, CampaignRecord
+from dispatcher.ledger.agent_record import AgentRecord
+from dispatcher.ledger.standing import Standing, read_standings
 from dispatcher.limiter import warm_up_left_s
 from dispatcher.models import State, most_urgent
 from dispatcher.text import format_count, format_duration
@@ -28,54 +28,38 @@ def status(settings: Settings, campaign_path: Path | None, sandbox: bool) -> int
     """Show counts by state, the last run and the next step."""
     campaign = open_campaign(campaign_path) if campaign_path else None
     locator = settings.locate_ledger([campaign], sandbox=sandbox) if campaign else settings.find_ledger(sandbox=sandbox)
-    with ledger.open_reader(locator) as connection:
-        records = ledger.list_campaigns(connection)
-        chosen = [record for record in records if campaign is None or record.name == campaign.name]
-        if campaign and not chosen:
-            raise LedgerError(f"{locator}: {campaign.name!r} was never sent; `dispatcher send` loads it")
-        stand = [
-            (
-                record,
-                ledger.count_states(connection, record.id),
-                ledger.last_run(connection, record.id),
-                ledger.find_limit(connection, record.agent_id),
-            )
-            for record in chosen
-        ]
+    standings = [one for one in read_standings(locator) if campaign is None or one.campaign.name == campaign.name]
+    if campaign and not standings:
+        raise LedgerError(f"{locator}: {campaign.name!r} was never sent; `dispatcher send` loads it")
     if settings.json:
-        print_json(
-            campaigns=[
-                {
-                    "name": record.name,
-                    "total": sum(states.values()),
-                    "states": states,
-                    "loaded_at": record.loaded_at,
-                    "last_run": run,
-                    "warm_up_left_s": round(_warm_up_left_s(agent), 1),
-                    "next": next_step(states),
-                }
-                for record, states, run, agent in stand
-            ]
-        )
-    elif not stand:
+        print_json(campaigns=[_as_json(standing) for standing in standings])
+    elif not standings:
         click.echo(f"{locator}: there is no campaign yet; `dispatcher send` loads one")
     else:
-        for story in stand:
-            print_lines(describe_status(*story))
+        for standing in standings:
+            print_lines(describe_status(standing))
     return ExitCode.OK
 
 
-def describe_status(
-    campaign: CampaignRecord,
-    states: Mapping[State, int],
-    run: Mapping[str, Any] | None,
-    agent: AgentRecord | None,
-) -> Iterator[str]:
+def _as_json(standing: Standing) -> dict[str, Any]:
+    return {
+        "name": standing.campaign.name,
+        "total": sum(standing.states.values()),
+        "states": standing.states,
+        "loaded_at": standing.campaign.loaded_at,
+        "last_run": standing.last_run,
+        "warm_up_left_s": round(_warm_up_left_s(standing.agent), 1),
+        "next": next_step(standing.states),
+    }
+
+
+def describe_status(standing: Standing) -> Iterator[str]:
     """Yield where a campaign stands and what to do next."""
+    campaign, states, run = standing.campaign, standing.states, standing.last_run
     yield f"{campaign.name}: {format_count(sum(states.values()), 'row')}, loaded {local_time(campaign.loaded_at)}"
     yield from describe_states(states)
-    if agent is not None and (left_s := _warm_up_left_s(agent)) > 0:
-        yield f"  agent {agent.scope} is warming up: sending can begin in {format_duration(left_s)}"
+    if standing.agent is not None and (left_s := _warm_up_left_s(standing.agent)) > 0:
+        yield f"  agent {standing.agent.scope} is warming up: sending can begin in {format_duration(left_s)}"
     if run is not None:
         yield f"  last run {describe_run(run)}"
     yield f"  next: {next_step(states)}"

@@ -1,6 +1,5 @@
 """Connections to the ledger's file, and the settings of the one that writes, read back."""
 
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import StaticPool
 
 from dispatcher.errors import LedgerError
+from dispatcher.ledger.engines.sqlite.driver import connect
 
 # WAL with FULL loses no committed record on power loss; NORMAL, the usual advice, loses the last ones.
 WRITER_SETTINGS: dict[str, int | str] = {
@@ -22,20 +22,11 @@ WRITER_SETTINGS: dict[str, int | str] = {
 
 def make_engine(path: Path, *, is_writer: bool) -> Engine:
     """Return an engine with one connection to an existing file, which is not opened yet."""
-    uri = f"file:{_quote(path)}?mode={'rw' if is_writer else 'ro'}"
-    engine = create_engine("sqlite://", creator=lambda: _connect(uri), poolclass=StaticPool)
+    engine = create_engine("sqlite://", creator=lambda: connect(path, is_writer=is_writer), poolclass=StaticPool)
+    # By this listener and not by the driver, so that a writer's transactions begin IMMEDIATE.
     begin = "BEGIN IMMEDIATE" if is_writer else "BEGIN"
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
-
-
-def _quote(path: Path) -> str:
-    return str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-
-
-def _connect(uri: str) -> sqlite3.Connection:
-    # Transactions are opened by a listener, not by the driver, so that each begins IMMEDIATE.
-    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
 
 
 def read_pragma(connection: Connection, name: str) -> Any:

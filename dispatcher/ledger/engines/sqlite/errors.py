@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy.exc import DBAPIError
-
 from dispatcher.errors import LedgerError
 
 DAMAGED = "the ledger is damaged ({}); nothing was sent. Put back a copy made with `VACUUM INTO`"
@@ -18,8 +16,10 @@ def translated(path: Path) -> Iterator[None]:
     """Turn what the database or the disk says into a ``LedgerError`` that says what to do."""
     try:
         yield
-    except (DBAPIError, sqlite3.Error, OSError, UnicodeDecodeError) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
+    except Exception as error:
+        cause = getattr(error, "orig", error)  # where SQLAlchemy keeps what the driver raised
+        if not isinstance(cause, (sqlite3.Error, OSError, UnicodeDecodeError)):
+            raise
         raise LedgerError(f"{path}: {_advise(path, str(cause))}") from error
 
 

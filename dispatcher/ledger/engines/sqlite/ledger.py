@@ -4,14 +4,17 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection
-
+from dispatcher.ledger.engine import Ask
+from dispatcher.ledger.engines.sqlite.driver import open_for_questions
 from dispatcher.ledger.engines.sqlite.location import lock_path, side_files
-from dispatcher.ledger.engines.sqlite.lock import RunLock
-from dispatcher.ledger.engines.sqlite.opening import open_reader, remove_rehearsal
-from dispatcher.ledger.engines.sqlite.store import SqliteStore
-from dispatcher.ledger.schema import Kind
+from dispatcher.ledger.identity import Kind
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from dispatcher.ledger.engines.sqlite.store import SqliteStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +27,25 @@ class SqliteLedger:
         """Return whether there is a file; whether it is a ledger turns out when it is opened."""
         return self.path.exists()
 
-    def read(self) -> AbstractContextManager[Connection]:
+    def answer(self) -> AbstractContextManager[Ask]:
+        """Open the file for reading with Python's own driver."""
+        return open_for_questions(self.path)
+
+    def read(self) -> "AbstractContextManager[Connection]":
         """Open the file for reading only."""
+        from dispatcher.ledger.engines.sqlite.opening import open_reader  # brings SQLAlchemy along, as below
+
         return open_reader(self.path)
 
     @contextmanager
     def own(
         self, *, kind: Kind | None, is_fresh: bool, wait_s: float, is_stopped: Callable[[], bool]
-    ) -> Iterator[SqliteStore]:
+    ) -> "Iterator[SqliteStore]":
         """Hold the lock, and keep the file open for writing."""
+        from dispatcher.ledger.engines.sqlite.lock import RunLock
+        from dispatcher.ledger.engines.sqlite.opening import remove_rehearsal
+        from dispatcher.ledger.engines.sqlite.store import SqliteStore
+
         with RunLock(self.path) as lock:
             lock.acquire(wait_s=wait_s, is_stopped=is_stopped)
             if is_fresh:

@@ -9,16 +9,16 @@ from sqlalchemy import Connection, Engine
 
 from dispatcher.errors import LedgerError
 from dispatcher.ledger.engines.sqlite.connection import apply_settings, make_engine, read_pragma
+from dispatcher.ledger.engines.sqlite.driver import refuse_missing
 from dispatcher.ledger.engines.sqlite.errors import translated
+from dispatcher.ledger.engines.sqlite.header import APPLICATION_IDS, check_header
 from dispatcher.ledger.engines.sqlite.integrity import check_soon
 from dispatcher.ledger.engines.sqlite.location import refuse_unfit_location, side_files
 from dispatcher.ledger.engines.sqlite.triggers import create_triggers, verify_triggers
 from dispatcher.ledger.engines.sqlite.watermark import Watermark
-from dispatcher.ledger.schema import SCHEMA_VERSION, Kind, metadata
+from dispatcher.ledger.identity import SCHEMA_VERSION, Kind
+from dispatcher.ledger.schema import metadata
 from dispatcher.ledger.views import create_views
-
-APPLICATION_IDS = {Kind.REAL: 0x44535054, Kind.REHEARSAL: 0x44535053}
-"""``DSPT`` and ``DSPS``, in the header of every ledger: a file without one of them is none of ours."""
 
 
 def open_writer(path: Path, kind: Kind | None) -> Engine:
@@ -53,8 +53,7 @@ def open_reader(path: Path) -> Iterator[Connection]:
     Raises:
         LedgerError: there is no ledger, or it cannot be read as one.
     """
-    if not path.exists():
-        raise LedgerError(f"{path}: there is no ledger yet; `dispatcher send` creates it")
+    refuse_missing(path)
     engine = make_engine(path, is_writer=False)
     try:
         with translated(path), engine.connect() as connection:
@@ -108,17 +107,5 @@ def _create_tables(connection: Connection, kind: Kind) -> None:
 
 
 def _check_header(path: Path, connection: Connection, wanted: Kind | None = None) -> None:
-    found = read_pragma(connection, "application_id")
-    kind = next((kind for kind, application_id in APPLICATION_IDS.items() if application_id == found), None)
-    if kind is None:
-        raise LedgerError(f"{path}: this is no ledger of dispatcher; choose another file with --ledger")
-    if wanted is Kind.REAL and kind is Kind.REHEARSAL:
-        raise LedgerError(f"{path}: this is a rehearsal's ledger; choose another file with --ledger")
-    if wanted is Kind.REHEARSAL and kind is Kind.REAL:
-        raise LedgerError(f"{path}: this ledger holds real outcomes; choose another file for the rehearsal")
-    version = read_pragma(connection, "user_version")
-    if version > SCHEMA_VERSION:
-        raise LedgerError(
-            f"{path}: written by a newer dispatcher (schema {version}, this one knows {SCHEMA_VERSION}); "
-            "install the newer program"
-        )
+    application_id, version = read_pragma(connection, "application_id"), read_pragma(connection, "user_version")
+    check_header(path, application_id, version, wanted=wanted)

@@ -18,8 +18,8 @@ from dispatcher.ledger.engines.sqlite.opening import open_writer
 from dispatcher.ledger.engines.sqlite.seal import Seal
 from dispatcher.ledger.engines.sqlite.spill import Spill
 from dispatcher.ledger.engines.sqlite.watermark import Watermark
+from dispatcher.ledger.identity import Kind
 from dispatcher.ledger.queue import Conclusion, Intent, last_attempt_id, replay_conclusions, write_intents
-from dispatcher.ledger.schema import Kind
 
 _PASSING = (OperationalError, OSError)
 """Refusals that may pass: a full disk, an I/O error, a busy file."""
