@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import click
 
 from dispatcher.cli.bars import Bars
+from dispatcher.cli.next_command import Invocation
 from dispatcher.cli.printing import printable
 from dispatcher.cli.run_report import describe_plan, describe_summary, suggest_command
 from dispatcher.cli.settings import Settings
@@ -141,10 +142,14 @@ class TextView:
             return
         for line in self._held_back:
             click.echo(line, err=True)
-        paths = {campaign.name: campaign.path for campaign in self._options.campaigns}
+        options = self._options
+        paths = {campaign.name: campaign.path for campaign in options.campaigns}
         for summary in self._summaries:
             click.echo(describe_summary(summary))
-            click.echo(f"next: {suggest_command(summary, paths[summary.campaign], sandbox=self._options.sandbox)}")
+            invocation = Invocation(
+                paths[summary.campaign], str(options.locator), options.recipients_path, options.sandbox
+            )
+            click.echo(f"next: {printable(suggest_command(summary, invocation))}")
 
     def _say(self, text: str, *, is_urgent: bool = False) -> None:
         if self._settings.quiet:

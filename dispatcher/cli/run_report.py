@@ -1,8 +1,8 @@
 """A run in words: what is about to happen, the question before it, and how it ended."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
+from dispatcher.cli.next_command import Invocation
 from dispatcher.cli.printing import printable
 from dispatcher.cli.states import describe_states
 from dispatcher.errors import ExitCode
@@ -39,16 +39,16 @@ def describe_summary(summary: Summary) -> str:
     return printable("\n".join(lines))
 
 
-def suggest_command(summary: Summary, path: Path, *, sandbox: bool) -> str:
-    """Return the command to type after a run, with what it is for."""
-    shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-    ending = " --sandbox" if sandbox else ""
+def suggest_command(summary: Summary, invocation: Invocation) -> str:
+    """Return the command to paste after a run, with what it is for."""
     if summary.exit_code == ExitCode.SHEET_REFUSED:
-        return f"dispatcher check {shown}   (the sheet cannot be trusted, and nothing of it was sent)"
+        return f"{invocation.spell('check')}   (the sheet cannot be trusted, and nothing of it was sent)"
     match most_urgent(summary.states):
         case State.IN_DOUBT:
-            return f"dispatcher resolve {shown}{ending}   (only you can say what became of the rows in doubt)"
+            return f"{invocation.spell('resolve')}   (only you can say what became of the rows in doubt)"
+        case State.PENDING | State.RETRYABLE if summary.exit_code == ExitCode.STOPPED:
+            return f"{invocation.spell('retry')}   (once what stopped the run is put right; takes failed rows along)"
         case State.PENDING | State.RETRYABLE:
-            return f"dispatcher send {shown}{' --sandbox --keep' if sandbox else ''}   (goes on where this run ended)"
+            return f"{invocation.spell('send')}   (goes on where this run ended)"
         case _:
-            return f"dispatcher export {shown} outcomes.xlsx{ending}   (your sheet, with what became of every row)"
+            return f"{invocation.spell('export', 'outcomes.xlsx')}   (your sheet, with what became of every row)"

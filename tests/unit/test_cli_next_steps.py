@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from dispatcher.cli.commands.status import next_step
+from dispatcher.cli.next_command import Invocation
 from dispatcher.cli.run_report import suggest_command
 from dispatcher.errors import ExitCode
 from dispatcher.ledger import RunCounts
@@ -12,6 +13,9 @@ from dispatcher.models import State, most_urgent
 from dispatcher.pipeline import Summary
 
 SETTLED = dict.fromkeys(State, 0) | {State.ACCEPTED: 9, State.SKIPPED: 1, State.WITHDRAWN: 1}
+
+
+_REHEARSED = str(Path.cwd() / "ledger.sandbox.db")
 
 
 def summary(states: dict[State, int], exit_code: ExitCode = ExitCode.OK) -> Summary:
@@ -70,7 +74,8 @@ def test_a_run_ends_with_a_command_to_type(state: State, in_a_run: str, in_a_reh
     """It can be copied as it stands, from the folder the program runs in; a rehearsal's stays in the rehearsal."""
     ended, path = summary({state: 1}), Path.cwd() / "reminders.toml"
 
-    told = [suggest_command(ended, path, sandbox=sandbox) for sandbox in (False, True)]
+    invocations = (Invocation(path, str(path.with_name("ledger.db"))), Invocation(path, _REHEARSED, sandbox=True))
+    told = [suggest_command(ended, invocation) for invocation in invocations]
 
     assert told[0].startswith(in_a_run)
     assert told[1].startswith(in_a_rehearsal)
@@ -78,6 +83,8 @@ def test_a_run_ends_with_a_command_to_type(state: State, in_a_run: str, in_a_reh
 
 def test_a_sheet_in_question_is_checked_first() -> None:
     """Whatever the ledger still holds of it."""
-    told = suggest_command(summary({State.IN_DOUBT: 1}, ExitCode.SHEET_REFUSED), Path("/a/b.toml"), sandbox=False)
+    invocation = Invocation(Path("/a/b.toml"), "/a/ledger.db")
+
+    told = suggest_command(summary({State.IN_DOUBT: 1}, ExitCode.SHEET_REFUSED), invocation)
 
     assert told == "dispatcher check /a/b.toml   (the sheet cannot be trusted, and nothing of it was sent)"

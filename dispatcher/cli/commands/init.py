@@ -1,5 +1,6 @@
 """Begin a campaign: look at a sheet, write a campaign file."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -26,5 +27,5 @@ def init(settings: Settings, file: Path, out: Path | None) -> int:
     elif not settings.quiet:
         if choice:
             click.echo(printable(choice))
-        click.echo(f"{path} written\nnext: fill in what is empty, then dispatcher check {path}")
+        click.echo(f"{path} written\nnext: fill in what is empty, then dispatcher check {shlex.quote(str(path))}")
     return ExitCode.OK
