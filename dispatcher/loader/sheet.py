@@ -75,14 +75,16 @@ class Sheet:
         """Read the sheet for who opted out, for the rows above and hidden rows count; return its rows as well."""
         if not self._campaign.recipient.skip_if:
             return OptOuts(FirstRows(), []), self._data_rows()
-        if self._opened.table.has_fixed_width:
+        if self._opened.table.is_quick:
             return self._find_opt_outs(self._rows_below_header()), self._data_rows()
-        recorded = KeptRows()
-        return self._find_opt_outs(recorded.record(self._data_rows())), recorded.replay()
+        kept = KeptRows()
+        for row in self._data_rows():
+            kept.keep(row)
+        return self._find_opt_outs(kept.read()), kept.read()
 
     def _find_opt_outs(self, rows: Iterator[Row]) -> OptOuts:
         table, header = self._opened
-        reader = RowReader(self._campaign, header, self._today)
+        reader = RowReader(self._campaign, table, header, self._today)
         return find_opt_outs(self._campaign, header, rows, reader=reader, has_fixed_width=table.has_fixed_width)
 
     def _data_rows(self) -> Iterator[Row]:
@@ -110,7 +112,7 @@ def read_recipients(campaign: Campaign, path: Path, *, today: date, check: Check
 
     Args:
         campaign: says which columns are needed and how they are to be read.
-        path: a .csv, .tsv, .txt, .xlsx, .xlsm, .xls, .ods or .xlsb file; it is never written to.
+        path: a .csv, .tsv, .txt, .xlsx, .xlsm, .xls or .ods file; it is never written to.
         today: the day that ``{today}`` stands for.
         check: a last look at each recipient, such as the rules of its template; returns a refusal or None.
 
@@ -134,7 +136,7 @@ def _hide_marked(rows: Iterator[Row], marks: Mapping[int, str]) -> Iterator[Row]
 
 
 def _describe_file(path: Path, opened: OpenedSheet) -> list[Notice]:
-    notices = list(opened.table.notices)
+    notices: list[Notice] = []
     if opened.header.row_number > 1:
         notices.append(Notice(f"the header is in row {opened.header.row_number}; what is above it is left out"))
     if path.with_name(f"~${path.name}").exists():

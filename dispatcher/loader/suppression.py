@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dispatcher.errors import SheetError
+from dispatcher.loader.formats import open_tables
 from dispatcher.loader.formats.tables import HEADER_SEARCH_ROWS, Row, Table
 from dispatcher.loader.header import check_header, find_header, name_columns
 from dispatcher.loader.judging.first_rows import FirstRows
-from dispatcher.loader.sheet_choice import open_tables
 from dispatcher.loader.values.phone_numbers import Number, Unreadable, read_number
 from dispatcher.loader.values.texts import tidy_text
-from dispatcher.models import Notice, RecipientRules, SheetRules
+from dispatcher.models import Notice, RecipientRules
 from dispatcher.text import mask_digits
 
 _MIN_DIGITS = 5  # a text with fewer is no number, not even a mistyped one
@@ -81,9 +81,9 @@ def _choose_table(path: Path, names: list[str], encoding: str | None) -> Table:
 def _open(path: Path, encoding: str | None) -> list[Table]:
     """Open the list as Unicode or, failing that, as stated; digits are the same in every other encoding."""
     try:
-        return open_tables(path, SheetRules())
+        return open_tables(path, None)
     except SheetError:
-        return open_tables(path, SheetRules(encoding=encoding or "latin-1"))
+        return open_tables(path, encoding or "latin-1")
 
 
 def _count_names(table: Table, names: list[str]) -> int:

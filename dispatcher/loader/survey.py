@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dispatcher.errors import SheetError
+from dispatcher.loader.formats import open_tables
 from dispatcher.loader.formats.tables import HEADER_SEARCH_ROWS, Row, Table
 from dispatcher.loader.header import Header, name_columns
-from dispatcher.loader.sheet_choice import open_tables
 from dispatcher.loader.values.phone_numbers import Number, read_number
 from dispatcher.loader.values.texts import tidy_text
-from dispatcher.models import RecipientRules, SheetRules
+from dispatcher.models import RecipientRules
 from dispatcher.placeholders import parse_text
 
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d")
@@ -60,7 +60,7 @@ def survey_sheet(path: Path) -> SheetSurvey:
     Raises:
         SheetError: the file cannot be read, or no column of it holds phone numbers below a header.
     """
-    tables = [table for table in open_tables(path, SheetRules()) if table.is_visible]
+    tables = [table for table in open_tables(path, None) if table.is_visible]
     surveys = [survey for table in tables if (survey := _survey_table(table, is_only=len(tables) == 1))]
     if not surveys:
         raise SheetError(f"{path.name}: {_explain_nothing(tables)}")

@@ -20,7 +20,7 @@ from openpyxl.comments import Comment
 from openpyxl.utils.datetime import MAC_EPOCH
 
 from dispatcher.errors import HiddenRowsError, SheetError
-from dispatcher.loader.formats.archive import scan_sheet
+from dispatcher.loader.formats.xlsx_scan import scan_sheet
 from dispatcher.models import Recipient, Refusal, SheetRules, State
 from tests.support.sheets import read, read_all, read_one, read_recipient, read_refusal, write_bytes, write_xlsx
 

@@ -20,13 +20,10 @@ from tests.unit.test_loader_other import (
     BOB,
     HEADER,
     PHONE,
-    XLSB_ANA,
-    XLSB_HEADER,
     group,
     hide,
     write_ods,
     write_xls,
-    write_xlsb,
 )
 
 CSV = (
@@ -159,9 +156,8 @@ def test_broken_workbooks_are_read_or_refused(folder: Path, content: bytes) -> N
 def test_broken_other_formats_are_read_or_refused(folder: Path, data: st.DataObject) -> None:
     """A sheet of another format with a damaged part gives rows or a sentence."""
     ods = unpack(write_ods(folder, HEADER, ANA, group(ANA, 'table:display="false"')))
-    xlsb = unpack(write_xlsb(folder, XLSB_HEADER, XLSB_ANA))
     xls = write_xls(folder, (PHONE, "Ana"), BOB, change=hide).read_bytes()
-    broken = {".ods": mutated_workbooks(ods), ".xlsb": mutated_workbooks(xlsb), ".xls": mutated(xls)}
+    broken = {".ods": mutated_workbooks(ods), ".xls": mutated(xls)}
 
     ending = data.draw(st.sampled_from(sorted(broken)))
     read_whatever(folder, f"a{ending}", data.draw(broken[ending]))

@@ -10,13 +10,17 @@ and 12 MiB against 2.0 s and 83 MiB in chunks).
 import csv
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from dispatcher.errors import SheetError
 from dispatcher.loader.formats.csv_encoding import find_encoding
+from dispatcher.loader.formats.file_start import FileStart
 from dispatcher.loader.formats.tables import MAX_ROWS, Row, Table
 from dispatcher.loader.values.texts import MAX_CHARACTERS
 
+_ENDINGS = (".csv", ".tsv", ".txt")
+_WORKBOOK_ENDINGS = (".xlsx", ".xlsm", ".xls", ".ods", ".xlsb")
 _DELIMITERS = ",;\t|"
 _STATED_DELIMITERS = (*_DELIMITERS, ":", "^", "~")
 _MAX_FIRST_LINE = 1000
@@ -25,13 +29,20 @@ _LIKE_A_PHONE = re.compile(r"\d[\d ().-]{5,}\d")
 _SURELY_A_PHONE = re.compile(r"(?!\d{5}-\d{4}$)(?:\+(?:[ ().-]*\d){7,15}|[ ().-]*(?:\d[ ().-]*){9,15})")
 
 
-def open_csv(path: Path, encoding: str | None) -> list[Table]:
+def claims(file: FileStart) -> bool:
+    """Return whether the file may be text: so is all that nothing else is."""
+    return not file.is_archive and not file.is_ole
+
+
+def open_tables(file: FileStart, encoding: str | None) -> list[Table]:
     """Return one table per way to split the lines into columns, the most usual first.
 
     Raises:
-        SheetError: the file is no text in the stated encoding or, without one, in UTF-8 or UTF-16 with a
-            byte order mark.
+        SheetError: the file is not called like a text, or is none in the stated encoding or, without one, in
+            UTF-8 or UTF-16 with a byte order mark.
     """
+    _check_ending(file)
+    path = file.path
     known = find_encoding(path, encoding)
     first_line = _read_first_line(path, known)
     if first_line.lower().startswith("sep=") and first_line[4:] in _STATED_DELIMITERS:
@@ -39,8 +50,18 @@ def open_csv(path: Path, encoding: str | None) -> list[Table]:
     return [_make_table(path, known, delimiter) for delimiter in _DELIMITERS]
 
 
+def _check_ending(file: FileStart) -> None:
+    if file.ending in _WORKBOOK_ENDINGS:
+        kind = "a CSV file" if b"\x00" not in file.content else "no workbook"
+        raise SheetError(f"{file.path.name}: is {kind} named {file.ending}; rename it to .csv or save it as .xlsx")
+    if file.ending not in _ENDINGS:
+        ending = file.ending or "a name without an ending"
+        raise SheetError(f"{file.path.name}: {ending} is not read; save it as .xlsx or .csv")
+
+
 def _make_table(path: Path, encoding: str, delimiter: str, skipped_lines: int = 0) -> Table:
-    return Table(None, lambda: _read_rows(path, encoding, delimiter, skipped_lines), has_fixed_width=True)
+    read_rows = partial(_read_rows, path, encoding, delimiter, skipped_lines)
+    return Table(None, read_rows, has_fixed_width=True, is_quick=True)
 
 
 def _read_first_line(path: Path, encoding: str) -> str:

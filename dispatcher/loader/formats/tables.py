@@ -5,26 +5,17 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
-from dispatcher.models import Notice
+from dispatcher.loader.values.cells import Note
 
 HEADER_SEARCH_ROWS = 20
 MAX_COLUMNS = 500
 MAX_ROWS = 1_048_576  # what one Excel sheet can hold
-MAX_CELLS = 1_500_000  # calamine keeps all of a sheet at once, 130 bytes for each cell
+MAX_CELLS = 1_500_000  # of a file whose cells can repeat or are kept at once; ten columns of the longest .xls
+MAX_LETTERS = 50 * 1000**2  # of such a file, in all cells together
+MAX_MERGED = 10_000  # ranges that are kept of a sheet
 
-
-class Note(NamedTuple):
-    """What was changed in a cell, or how Excel shows it.
-
-    Attributes:
-        reason: in words.
-        once: say it once per column, not per row.
-        adds_digits: Excel shows digits that the cell does not hold, such as a country code.
-    """
-
-    reason: str
-    once: bool = False
-    adds_digits: bool = False
+Range = tuple[int, int, int, int]
+"""Cells from the first row and position to the last row and position; rows from 1, positions from 0."""
 
 
 NO_FAULTS: Mapping[int, str] = MappingProxyType({})
@@ -40,7 +31,6 @@ class Row(NamedTuple):
         faults: why a cell cannot be used, by its position from 0.
         notes: what a person should know about a cell, by its position from 0.
         hidden: whether Excel hides the row, by hand or by a filter.
-        from_1904: whether the workbook counts days from 1904, as old Macs did.
     """
 
     number: int
@@ -48,7 +38,6 @@ class Row(NamedTuple):
     faults: Mapping[int, str] = NO_FAULTS
     notes: Mapping[int, Note] = NO_NOTES
     hidden: bool = False
-    from_1904: bool = False
 
     @property
     def is_blank(self) -> bool:
@@ -69,13 +58,13 @@ class SheetScan:
 
     Attributes:
         may_hide_rows: whether some row may be hidden; reading the rows tells which.
-        is_free_of_entities: whether its XML surely declares no entities.
-        merged: ranges of merged cells: first row, first position, last row, last position.
+        merged: ranges of merged cells; only the first cell of each has a value that people see.
+        is_free_of_entities: whether its XML surely declares no entities (.xlsx).
     """
 
     may_hide_rows: bool = False
+    merged: tuple[Range, ...] = ()
     is_free_of_entities: bool = False
-    merged: tuple[tuple[int, int, int, int], ...] = ()
 
     def merged_with(self, row_number: int, position: int) -> str:
         """Return the cell, such as ``A8``, that shows its value in place of this one; ``""`` for none."""
@@ -94,17 +83,19 @@ class Table:
         name: the sheet's name; None for a CSV file.
         read_rows: starts over and yields the rows in file order, blank ones included.
         has_fixed_width: whether a row of another length than the header is broken (CSV).
+        is_quick: whether reading the rows a second time costs little.
         is_visible: whether a person who opens the file can see the sheet.
-        scan: looks through the sheet for hidden rows and merged cells.
-        notices: what a person should know about the whole file.
+        from_1904: whether the workbook counts days from 1904, as old Macs did.
+        scan: tells of hidden rows and merged cells before the rows are read.
     """
 
     name: str | None
     read_rows: Callable[[], Iterator[Row]]
     has_fixed_width: bool = False
+    is_quick: bool = False
     is_visible: bool = True
+    from_1904: bool = False
     scan: Callable[[], SheetScan] = SheetScan
-    notices: tuple[Notice, ...] = ()
 
 
 def column_letters(position: int) -> str:

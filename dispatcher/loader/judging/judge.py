@@ -35,7 +35,7 @@ class Judge:
         self._table = table
         self._has_merged_cells = bool(table.scan().merged)
         self._keys = header.keys
-        self._reader = RowReader(campaign, header, today)
+        self._reader = RowReader(campaign, table, header, today)
         self._to_column = next(iter(self._reader.to_columns), "")
         self._suppressed = suppressed
         self._check = check

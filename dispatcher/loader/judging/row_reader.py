@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from dispatcher.loader.formats.tables import Note, Row
+from dispatcher.loader.formats.tables import Row, Table
 from dispatcher.loader.header import BUILT_IN, Header, wanted_columns
-from dispatcher.loader.values.cells import read_error
+from dispatcher.loader.values.cells import Note, read_error
 from dispatcher.loader.values.dates import find_date_columns, is_iso, read_date
 from dispatcher.loader.values.no_values import ERRORS, is_invisible
 from dispatcher.loader.values.phone_numbers import TWO_NUMBERS, Number, holds_two_numbers, read_number
@@ -60,7 +60,8 @@ class RowReader:
         key_columns: the folded columns the key is made of, built-in names left out.
     """
 
-    def __init__(self, campaign: Campaign, header: Header, today: date) -> None:
+    def __init__(self, campaign: Campaign, table: Table, header: Header, today: date) -> None:
+        self._from_1904 = table.from_1904
         self._rules = campaign.recipient
         self._today = today.isoformat()
         self._keys = header.keys
@@ -135,7 +136,7 @@ class RowReader:
                 values[key] = ""
 
     def _read_date(self, read: ReadRow, key: str) -> None:
-        moment = read_date(read.values[key], day_first=self._day_first, from_1904=read.row.from_1904)
+        moment = read_date(read.values[key], day_first=self._day_first, from_1904=self._from_1904)
         read.values[key] = moment.text
         self._keep(read, key, moment.note, moment.fault)
 

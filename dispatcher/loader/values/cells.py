@@ -1,21 +1,37 @@
 """Turns what a cell of a workbook holds into text, the way Excel shows it wherever that is certain."""
 
+import math
 import re
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from dispatcher.loader.formats.tables import Note
-
 _MAX_EXACT = 10**15  # Excel keeps 15 digits
 _FIRST_YEAR = 1900
+_EPOCH, _EPOCH_OF_1904 = datetime(1899, 12, 30), datetime(1904, 1, 1)  # noqa: DTZ001 - a cell has no zone
 _CURRENCY = re.compile(r"\[\$|[$€£¥₹]")
 _ZEROS = re.compile(r"0{2,20}")
 _LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.')
 _PADDING = re.compile(r"_.|\*.")
 _DECIMALS = re.compile(r"0\.(0+)")
+_MOMENT = re.compile("[dmhysDMHYS]")
+_ELAPSED = re.compile(r"\[(?:h+|m+|s+)\]", re.IGNORECASE)
 _BRACKETED = re.compile(r"\[[^\]]*\]")
 _ESCAPED = re.compile(r"_x00(0[9ADad]|5[Ff])_")
+
+
+class Note(NamedTuple):
+    """What was changed in a cell, or how Excel shows it.
+
+    Attributes:
+        reason: in words.
+        once: say it once per column, not per row.
+        adds_digits: Excel shows digits that the cell does not hold, such as a country code.
+    """
+
+    reason: str
+    once: bool = False
+    adds_digits: bool = False
 
 
 class CellText(NamedTuple):
@@ -26,10 +42,17 @@ class CellText(NamedTuple):
     note: Note | None = None
 
 
+EMPTY = CellText("")
 UNCALCULATED = CellText(  # it must look like an error, for an export keeps nothing else of it
     "#CALC!", "holds a formula that was never calculated: open the file in Excel or LibreOffice, save it, try again"
 )
 OUTSIDE_CALENDAR = "is formatted as a date but lies outside Excel's calendar: correct it"
+
+EAST_ASIAN_FORMATS = dict.fromkeys([*range(27, 37), *range(50, 59)], "yyyy-mm-dd") | {32: "h:mm", 33: "h:mm:ss"}
+"""Number formats that no file defines: in East Asia these are dates and times; how they look does not matter here.
+
+Source: ECMA-376, 18.8.30.
+"""
 
 
 def read_error(name: str) -> CellText:
@@ -55,6 +78,8 @@ def read_number_cell(value: float, number_format: str = "General") -> CellText:
     A format of zeros (``00000``) pads it, as Excel shows it. A number of more than 15 digits is a fault,
     because Excel has replaced the rest of its digits by zeros.
     """
+    if not math.isfinite(value):
+        return read_error("#NUM!")
     if abs(value) >= _MAX_EXACT:
         return CellText(
             format_number(value),
@@ -101,6 +126,43 @@ def _is_shown_as_is(number_format: str, text: str) -> bool:
         return not decimals
     match = _DECIMALS.fullmatch(shown)
     return shown in ("General", "@") or (match is not None and len(match[1]) == len(decimals))
+
+
+def shows_moment(number_format: str) -> bool:
+    """Return whether a number format makes a date, a time or a duration of a number."""
+    return _MOMENT.search(_LITERAL.sub("", _BRACKETED.sub(_keep_elapsed, number_format.partition(";")[0]))) is not None
+
+
+def shows_duration(number_format: str) -> bool:
+    """Return whether a number format counts hours beyond 24, or minutes beyond 60: ``[h]:mm``."""
+    return _ELAPSED.search(_LITERAL.sub("", number_format.partition(";")[0])) is not None
+
+
+def _keep_elapsed(bracketed: re.Match[str]) -> str:
+    return bracketed[0] if _ELAPSED.fullmatch(bracketed[0]) else ""
+
+
+def read_serial(value: float, number_format: str, *, is_duration: bool, from_1904: bool) -> CellText:
+    """Return the date, time or duration that Excel shows of a number, see ``read_moment``.
+
+    Args:
+        value: days, of a duration or since the day before the calendar begins.
+        number_format: how Excel shows it.
+        is_duration: whether that is as a duration.
+        from_1904: whether the workbook counts days from 1904.
+    """
+    try:
+        if value < 0 or not (is_duration or is_in_calendar(value, number_format)):
+            raise ValueError
+        if is_duration:
+            return read_moment(timedelta(days=value))
+        if value < 1:
+            return read_moment((_EPOCH + timedelta(days=value)).time())
+        # Before 29 February 1900, which Excel believes in, its days are one less than they should be.
+        epoch = _EPOCH_OF_1904 if from_1904 else _EPOCH if value >= 60 else _EPOCH + timedelta(days=1)
+        return read_moment(epoch + timedelta(days=value))
+    except (OverflowError, ValueError):
+        return CellText(format_number(value) if math.isfinite(value) else str(value), OUTSIDE_CALENDAR)
 
 
 def is_in_calendar(serial: float, date_format: str) -> bool:

@@ -6,8 +6,7 @@ from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
-from dispatcher.loader.formats.tables import Note
-from dispatcher.loader.values.cells import format_time
+from dispatcher.loader.values.cells import Note, format_time
 from dispatcher.placeholders import Text
 
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d)?)?|\d\d:\d\d(?::\d\d)?")

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from dispatcher.loader.formats.tables import Note
+from dispatcher.loader.values.cells import Note
 
 MAX_CHARACTERS = 32_767  # what a cell of Excel holds
 _SHOWN_CHARACTERS = 100
