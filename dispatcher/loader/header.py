@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import takewhile
 
 from dispatcher.errors import SheetError
@@ -17,7 +18,7 @@ BUILT_IN = frozenset({"to", "today"})
 _NUMBERED = re.compile(r" \(\d+\)\Z")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Header:
     """The row that names the columns.
 
@@ -33,23 +34,32 @@ class Header:
     keys: tuple[str, ...]
     repeated: Mapping[str, tuple[str, ...]]
 
-    def find_hidden_marks(self) -> dict[int, str]:
-        """Return the texts, by position, that mark a row as hidden where this sheet is one the program wrote.
+    @cached_property
+    def hidden_texts(self) -> Mapping[int, str]:
+        """The texts, by position, that say of a row that it was hidden, where this sheet is one the program wrote.
 
         Of several exports the last one counts; they number their columns where the sheet has such names:
         ``state (2)``. Empty for a sheet the program did not write.
         """
-        marks: dict[int, str] = {}
+        texts: dict[int, str] = {}
         state = None
         for position, key in enumerate(self.keys):
             name = _NUMBERED.sub("", key)
             if name == STATE_COLUMN:
                 state = position
             elif name == REASON_COLUMN and state is not None:
-                marks, state = {state: State.SKIPPED, position: HIDDEN_REASON}, None
+                texts, state = {state: State.SKIPPED, position: HIDDEN_REASON}, None
             elif name == ADVICE_COLUMN:
-                marks = {position: HIDDEN_REASON}
-        return marks
+                texts = {position: HIDDEN_REASON}
+        return texts
+
+    def restore_hidden(self, row: Row) -> Row:
+        """Return a row of an export as hidden, if it was so in the sheet; the export itself shows it."""
+        said = self.hidden_texts
+        if not said or len(row.texts) <= max(said):
+            return row
+        was_hidden = all(row.texts[position].strip() == text for position, text in said.items())
+        return row._replace(hidden=True) if was_hidden else row
 
     def count_found(self, wanted: Iterable[str]) -> int:
         """Return how many of the wanted folded names are columns."""

@@ -36,12 +36,7 @@ def open_sheet(campaign: Campaign, path: Path, today: date) -> "Sheet":
     """
     from dispatcher.loader import read_recipients  # heavy: only who reads a sheet pays for it
 
-    channel = channel_of(campaign)
-
-    def check(recipient: Recipient) -> Refusal | None:
-        return channel.find_trouble(campaign, recipient, today)
-
-    return read_recipients(campaign, path, today=today, check=check)
+    return read_recipients(campaign, path, today=today, channel=channel_of(campaign))
 
 
 def doubt_sheet(refused: int, rows: int) -> str:

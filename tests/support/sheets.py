@@ -10,6 +10,7 @@ import openpyxl
 from dispatcher.loader import Sheet, read_recipients
 from dispatcher.models import Agent, Campaign, MessageTemplate, Recipient, RecipientRules, Refusal, SheetRules
 from dispatcher.placeholders import parse_text
+from dispatcher.studio import WHATSAPP
 
 TODAY = date(2026, 12, 1)
 AGENT = Agent("66c0ec5d5cd447cc0bafda3b", "eu", 1, 0.0, "http://127.0.0.1:8900/messaging/conversation")
@@ -42,8 +43,7 @@ def make_campaign(
 
 def read(path: Path, **options: Any) -> Sheet:
     """Open ``path`` for a campaign with ``options``, see ``make_campaign``."""
-    check = options.pop("check", None)
-    return read_recipients(make_campaign(path, **options), path, today=TODAY, check=check)
+    return read_recipients(make_campaign(path, **options), path, today=TODAY, channel=WHATSAPP)
 
 
 def read_all(path: Path, **options: Any) -> list[Recipient | Refusal]:

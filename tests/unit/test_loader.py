@@ -12,6 +12,7 @@ from dispatcher.errors import SheetError
 from dispatcher.loader import read_recipients
 from dispatcher.loader.judging.first_rows import FirstRows
 from dispatcher.models import Notice, Problem, Recipient, Refusal, SheetRules, State
+from dispatcher.studio import SMS, WHATSAPP
 from tests.support.sheets import (
     TODAY,
     make_campaign,
@@ -201,19 +202,26 @@ def test_an_empty_key_cell_is_refused(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
-def test_the_check_of_the_caller_refuses_rows(tmp_path: Path) -> None:
-    """What the caller's check returns is yielded, with the key and the number of the row."""
-    path = write_csv(tmp_path, HEADER + ANA + BOB)
+def test_the_rules_of_the_channel_are_among_the_rules(tmp_path: Path) -> None:
+    """What WhatsApp would refuse is refused here, with the key and the number of the row."""
+    long = "x" * 1025
+    path = write_csv(tmp_path, HEADER + f"+12025550100,{long}\n" + BOB)
 
-    def check(recipient: Recipient) -> Refusal | None:
-        if recipient.values["name"] == "Ana":
-            return Refusal(recipient.row_number, "name", "Ana", "too short", recipient.values)
-        return None
+    first, second = read_all(path)
 
-    first, second = read_all(path, check=check)
-
-    assert first == Refusal(2, "name", "Ana", "too short", first.values, key="12025550100", to="12025550100")
+    reason = "is 1,025 characters long, and WhatsApp allows 1,024; shorten it"
+    assert first == Refusal(2, "name", long[:100], reason, first.values, key="12025550100", to="12025550100")
     assert isinstance(second, Recipient)
+
+
+def test_the_rules_of_the_channel_come_before_duplicates(tmp_path: Path) -> None:
+    """A row is the duplicate only of one that can be sent."""
+    path = write_csv(tmp_path, HEADER + f"+12025550100,{'x' * 1025}\n" + ANA)
+
+    refused, sent = read_all(path)
+
+    assert isinstance(refused, Refusal)
+    assert isinstance(sent, Recipient)
 
 
 def test_refused_rows_never_claim_the_key_of_another(tmp_path: Path) -> None:
@@ -335,7 +343,7 @@ def test_words_of_programs_reach_no_agent(tmp_path: Path, word: str, is_sms: boo
     if is_sms:
         campaign = replace(campaign, channel="sms", template=None)
 
-    first, second = read_recipients(campaign, path, today=TODAY)
+    first, second = read_recipients(campaign, path, today=TODAY, channel=SMS if is_sms else WHATSAPP)
 
     assert isinstance(first, Refusal)
     assert (first.column, first.value, first.reason) == (
@@ -484,15 +492,13 @@ def test_numbers_outside_the_number_column_are_masked_as_well(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("blamed", "shown"),
-    [("img", "Img"), ("img, name, to", "Img, Name, to"), ("city, state", "City, State")],
+    ("body", "shown"),
+    [("{img}", "Img"), ("{img} {name} {to}", "Img, Name, to"), ("{city, state}", "City, State")],
     ids=["one", "several", "comma in the name"],
 )
-def test_what_the_check_blames_is_labelled_as_in_the_sheet(tmp_path: Path, blamed: str, shown: str) -> None:
+def test_what_the_channel_blames_is_labelled_as_in_the_sheet(tmp_path: Path, body: str, shown: str) -> None:
     """A person looks for the column in Excel, not in the campaign file."""
-    path = write_csv(tmp_path, 'Phone,Img,Name,"City, State"\n+12025550100,x,Ana,\n')
+    long = "x" * 1025
+    path = write_csv(tmp_path, f'Phone,Img,Name,"City, State"\n+12025550100,{long},Ana,{long}\n')
 
-    def check(recipient: Recipient) -> Refusal:
-        return Refusal(recipient.row_number, blamed, "x", "is wrong", recipient.values)
-
-    assert read_refusal(path, check=check).column == shown
+    assert read_refusal(path, body=[body]).column == shown

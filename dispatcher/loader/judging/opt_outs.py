@@ -1,9 +1,8 @@
 """Finds who opted out anywhere in a sheet, before the first of its rows is judged."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from operator import itemgetter
-from typing import NamedTuple
 
 from dispatcher.loader.formats.tables import Row
 from dispatcher.loader.header import Header
@@ -17,13 +16,6 @@ from dispatcher.text import mask_digits
 
 _MAX_MOVED = 20  # cells of a broken row move by a few columns
 _WORDS_SHOWN = 5
-
-
-class OptOuts(NamedTuple):
-    """The numbers of everybody who opted out, with the row that says so, and the words that left nobody out."""
-
-    numbers: FirstRows
-    notices: list[Notice]
 
 
 class _SkipColumn:
@@ -63,41 +55,51 @@ def _fold_cell(text: str) -> str:
     return "" if tidy in ERRORS or is_invisible(tidy) else fold(tidy)
 
 
-def find_opt_outs(
-    campaign: Campaign, header: Header, rows: Iterable[Row], *, reader: RowReader, has_fixed_width: bool
-) -> OptOuts:
-    """Go through all rows, hidden ones too, for those that ``skip_if`` leaves out.
+class OptOutSearch:
+    """Looks at all rows, hidden ones too, for those that ``skip_if`` leaves out.
 
-    Where a row has too many or too few cells, they may have moved: then each place they may belong to counts.
+    Where a row has too many or too few cells, they may have moved: then each column they may belong to counts.
 
     Args:
-        campaign: its ``skip_if`` names the columns and the words.
+        campaign: its ``skip_if`` names the columns and the words; it is not empty.
         header: names the columns of the rows.
-        rows: the rows below the header.
         reader: reads the numbers.
         has_fixed_width: whether a row of another length than the header is broken.
+
+    Attributes:
+        numbers: those of everybody who opted out so far, with the row that says so.
     """
-    labels = dict(zip(header.keys, header.labels, strict=True))
-    columns = [
-        _SkipColumn(header.keys.index(key), labels[key], words) for key, words in campaign.recipient.skip_if.items()
-    ]
-    found = OptOuts(FirstRows(), [])
-    width = len(header.keys)
-    pick = itemgetter(*(header.keys.index(key) for key in campaign.recipient.skip_if))
-    for row in rows:
+
+    def __init__(self, campaign: Campaign, header: Header, reader: RowReader, *, has_fixed_width: bool) -> None:
+        self.numbers = FirstRows()
+        self._reader, self._has_fixed_width = reader, has_fixed_width
+        self._width = len(header.keys)
+        rules = campaign.recipient.skip_if
+        positions = [header.keys.index(key) for key in rules]
+        self._columns = [
+            _SkipColumn(position, header.labels[position], words)
+            for position, words in zip(positions, rules.values(), strict=True)
+        ]
+        self._pick = itemgetter(*positions)
+
+    def look_at(self, row: Row) -> None:
+        """Remember the number of a row that is to be left out, and the words that leave nobody out."""
         texts = row.texts
-        if len(texts) == width and not "".join(pick(texts)):
-            continue
-        readings = list(_find_readings(texts, width, has_fixed_width=has_fixed_width))
-        for column in columns:
+        if len(texts) == self._width and not "".join(self._pick(texts)):
+            return
+        readings = list(_find_readings(texts, self._width, has_fixed_width=self._has_fixed_width))
+        for column in self._columns:
             column.count_others(readings[0])
-        if any(column.leaves_out(texts) for texts in readings for column in columns):
-            for texts in readings:
-                person = reader.find_person(reader.read(row._replace(texts=texts)))
-                if person:
-                    found.numbers.add(person, row.number)
-    found.notices.extend(notice for column in columns for notice in column.describe_others())
-    return found
+        if not any(column.leaves_out(texts) for texts in readings for column in self._columns):
+            return
+        for texts in readings:
+            person = self._reader.find_person(self._reader.read_cells(row._replace(texts=texts)))
+            if person:
+                self.numbers.add(person, row.number)
+
+    def describe_others(self) -> list[Notice]:
+        """Return what a person should know about the words that leave nobody out."""
+        return [notice for column in self._columns for notice in column.describe_others()]
 
 
 def _find_readings(texts: Sequence[str], width: int, *, has_fixed_width: bool) -> Iterator[Sequence[str]]:

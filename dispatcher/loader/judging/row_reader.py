@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from dispatcher.loader.formats.tables import Row, Table
+from dispatcher.loader.formats.tables import Row, Table, name_column
 from dispatcher.loader.header import BUILT_IN, Header, wanted_columns
 from dispatcher.loader.values.cells import Note, read_error
 from dispatcher.loader.values.dates import find_date_columns, is_iso, read_date
 from dispatcher.loader.values.no_values import ERRORS, is_invisible
 from dispatcher.loader.values.phone_numbers import TWO_NUMBERS, Number, holds_two_numbers, read_number
 from dispatcher.loader.values.texts import is_tidy, tidy_text
-from dispatcher.models import Campaign, Notice
+from dispatcher.models import Campaign, Notice, Recipient
 from dispatcher.placeholders import Placeholder, Text, close_gaps
 from dispatcher.text import mask_digits, mask_phone_numbers
 
@@ -21,7 +21,7 @@ class ReadRow:
     """A row whose cells have been read, on its way to a decision.
 
     Attributes:
-        row: as the reader handed it on.
+        row: as the file has it.
         values: every cell as tidy text by folded label.
         faults: why a cell cannot be used, for the columns the campaign uses, by folded label.
         notices: what a person should know about the row.
@@ -29,6 +29,7 @@ class ReadRow:
         to_reason: why there is no number, or empty.
         key: the identity, or empty.
         key_column: the column without which there is no key, or empty.
+        shape_fault: why the cells may stand in other columns than they belong to, or empty.
     """
 
     row: Row
@@ -39,6 +40,14 @@ class ReadRow:
     to_reason: str = ""
     key: str = ""
     key_column: str = ""
+    shape_fault: str = ""
+    _recipient: Recipient | None = None
+
+    def as_recipient(self) -> Recipient:
+        """Return the row as one that can be sent; it must have a number and a key, and gets no more notices."""
+        if self._recipient is None:
+            self._recipient = Recipient(self.row.number, self.to, self.key, self.values, tuple(self.notices))
+        return self._recipient
 
 
 def _begins_with_code(text: str) -> bool:
@@ -61,7 +70,7 @@ class RowReader:
     """
 
     def __init__(self, campaign: Campaign, table: Table, header: Header, today: date) -> None:
-        self._from_1904 = table.from_1904
+        self._from_1904, self._has_fixed_width = table.from_1904, table.has_fixed_width
         self._rules = campaign.recipient
         self._today = today.isoformat()
         self._keys = header.keys
@@ -97,6 +106,15 @@ class RowReader:
         )
 
     def read(self, row: Row) -> ReadRow:
+        """Return the row with its number and its key, as far as there are any; a broken row has none."""
+        read = self.read_cells(row)
+        if len(row.texts) != len(self._keys):
+            self._check_shape(read)
+        if not read.shape_fault:
+            self._identify(read)
+        return read
+
+    def read_cells(self, row: Row) -> ReadRow:
         """Return the row with tidy values; a row of another width is cut or filled up with blanks."""
         texts: Sequence[str] = row.texts
         missing = len(self._keys) - len(texts)
@@ -166,7 +184,26 @@ class RowReader:
         """Return a notice about one cell."""
         return Notice(reason, read.row.number, self.label(key), self.show(read, key))
 
-    def identify(self, read: ReadRow) -> None:
+    def _check_shape(self, read: ReadRow) -> None:
+        """Find out whether a row that is longer or shorter than the header is broken.
+
+        In a workbook cells cannot move: what stands to the right of the last column is only pointed out.
+        """
+        texts, width = read.row.texts, len(self._keys)
+        surplus = [position for position in range(width, len(texts)) if texts[position].strip()]
+        if surplus and self._has_fixed_width:
+            count = surplus[-1] + 1
+            read.shape_fault = (
+                f"the row has {count} values for {width} columns: put a text with a comma in double quotes"
+            )
+        elif len(texts) < width and self._has_fixed_width:
+            read.shape_fault = f"the row has {len(texts)} of {width} columns: complete or delete it"
+        elif surplus:
+            reason = "stands to the right of the last column and is left out"
+            value = mask_digits(tidy_text(texts[surplus[0]]).text)
+            read.notices.append(Notice(reason, read.row.number, name_column(surplus[0]), value))
+
+    def _identify(self, read: ReadRow) -> None:
         """Read the number and build the key, as far as that is possible."""
         if read.faults and not read.faults.keys().isdisjoint(self.to_columns):
             return
