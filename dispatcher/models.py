@@ -31,7 +31,7 @@ class State(StrEnum):
     ``failed``: definitely refused. Out: only ``retry``.
     ``in_doubt``: a request may have arrived. Out: only a person, or proof.
     ``refused``: something is wrong with the row. ``skipped``: left out on purpose.
-    ``withdrawn``: waited, then vanished from the sheet.
+    ``withdrawn``: waited, then vanished from the sheet. ``expired``: waited until its time had passed. Final.
     """
 
     PENDING = "pending"
@@ -43,6 +43,7 @@ class State(StrEnum):
     REFUSED = "refused"
     SKIPPED = "skipped"
     WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
 
 
 class Outcome(StrEnum):

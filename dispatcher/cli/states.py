@@ -14,6 +14,7 @@ _STATE_MEANING = {
     State.REFUSED: "have something wrong in the sheet",
     State.SKIPPED: "left out on purpose",
     State.WITHDRAWN: "waited, then vanished from the sheet",
+    State.EXPIRED: "waited until their time had passed",
 }
 
 

@@ -27,6 +27,15 @@ def is_part_of(locator: Locator, file: Path) -> bool:
     return find_engine(locator).holds(file)
 
 
+def list_copies(locator: Locator) -> list[str]:
+    """Return where copies lie that an upgrade made of a ledger: they hold whom a purge forgets.
+
+    Raises:
+        UsageError: the locator names no ledger.
+    """
+    return find_engine(locator).list_copies()
+
+
 def open_reader(locator: Locator) -> AbstractContextManager[Connection]:
     """Open a ledger for reading only; a run may be writing to it meanwhile.
 

@@ -21,7 +21,13 @@ Ask = Callable[[str, Mapping[str, Any]], list[dict[str, Any]]]
 
 
 class Store(Protocol):
-    """A ledger that this process owns: what the writing thread asks of it, and nobody else."""
+    """A ledger that this process owns: what the writing thread asks of it, and nobody else.
+
+    Attributes:
+        notice: what a person should know of how it was opened, empty for nothing.
+    """
+
+    notice: str
 
     def connect(self) -> "Connection":
         """Return a connection that may write."""
@@ -91,6 +97,10 @@ class LedgerEngine(Protocol):
         self, *, kind: Kind | None, is_fresh: bool, wait_s: float, is_stopped: Callable[[], bool]
     ) -> AbstractContextManager[Store]:
         """Own it until the end of the block; the arguments are those of ``access.own``."""
+        ...
+
+    def list_copies(self) -> list[str]:
+        """Return where copies lie that an upgrade made of the ledger and that nobody has removed since."""
         ...
 
     def holds(self, file: Path) -> bool:

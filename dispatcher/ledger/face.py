@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection
 
-from dispatcher.ledger.access import change, is_part_of, open_reader, own, purge
+from dispatcher.ledger.access import change, is_part_of, list_copies, open_reader, own, purge
 from dispatcher.ledger.agent_record import AgentRecord
 from dispatcher.ledger.agents import (
     find_agent,
@@ -75,6 +75,7 @@ __all__ = [
     "is_there",
     "keep_learnt",
     "list_agents",
+    "list_copies",
     "list_in_doubt",
     "note_limit",
     "open_reader",

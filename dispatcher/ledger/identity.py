@@ -10,5 +10,14 @@ class Kind(StrEnum):
     REHEARSAL = "rehearsal"
 
 
-SCHEMA_VERSION = 1
-"""Rises with every change of the tables; a ledger of a higher version is not touched."""
+SCHEMA_VERSION = 2
+"""Rises with every change of tables, moves or rules, each with a step in ``migrations``.
+
+A ledger of a higher version is not touched, one of a lower version upgraded by whoever writes to it first.
+"""
+
+FIRST_VERSION = 1
+"""The oldest version that was ever released; each since can be upgraded."""
+
+OLDEST_READABLE_VERSION = 1
+"""From this version on there is everything that is only read: looking at an old ledger needs no upgrade."""

@@ -3,8 +3,8 @@
 from dispatcher.models import State
 
 ALLOWED_MOVES: dict[State, tuple[State, ...]] = {
-    State.PENDING: (State.SENDING, State.REFUSED, State.SKIPPED, State.WITHDRAWN),
-    State.RETRYABLE: (State.SENDING, State.REFUSED, State.SKIPPED, State.WITHDRAWN),
+    State.PENDING: (State.SENDING, State.REFUSED, State.SKIPPED, State.WITHDRAWN, State.EXPIRED),
+    State.RETRYABLE: (State.SENDING, State.REFUSED, State.SKIPPED, State.WITHDRAWN, State.EXPIRED),
     State.SENDING: (State.ACCEPTED, State.RETRYABLE, State.FAILED, State.IN_DOUBT, State.PENDING),
     State.FAILED: (State.PENDING,),
     State.IN_DOUBT: (State.ACCEPTED, State.PENDING, State.FAILED),
@@ -12,5 +12,6 @@ ALLOWED_MOVES: dict[State, tuple[State, ...]] = {
     State.SKIPPED: (State.PENDING, State.REFUSED, State.WITHDRAWN),
     State.WITHDRAWN: (State.PENDING, State.REFUSED, State.SKIPPED),
     State.ACCEPTED: (),
+    State.EXPIRED: (),
 }
 """Every move a row may make. A move more or less is a change of the tables, and needs a migration."""

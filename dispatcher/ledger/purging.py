@@ -14,7 +14,7 @@ from dispatcher.ledger.schema import attempts, campaigns, recipients
 from dispatcher.ledger.times import utc_now, utc_text
 from dispatcher.models import State
 
-_FINISHED = (State.ACCEPTED, State.FAILED, State.REFUSED, State.SKIPPED, State.WITHDRAWN)
+_FINISHED = (State.ACCEPTED, State.FAILED, State.REFUSED, State.SKIPPED, State.WITHDRAWN, State.EXPIRED)
 _EMPTY = "{}"
 _FORGET_ROW = (
     update(recipients)

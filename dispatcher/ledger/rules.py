@@ -70,4 +70,6 @@ RULES = (
     ),
     Rule("events_kept", "events", "DELETE"),
     Rule("events_fixed", "events", "UPDATE"),
+    Rule("ledger_meta_kept", "ledger_meta", "DELETE"),
+    Rule("ledger_meta_kind", "ledger_meta", "UPDATE", columns=("kind",), when="NEW.kind <> OLD.kind"),
 )

@@ -1,5 +1,7 @@
 """The ledger's tables, the same on every engine."""
 
+from enum import StrEnum
+
 from sqlalchemy import (
     Boolean,
     CheckConstraint,
@@ -17,15 +19,26 @@ from sqlalchemy import (
     true,
 )
 
+from dispatcher.ledger.identity import Kind
 from dispatcher.models import Outcome, State
 
 metadata = MetaData()
 
 
-def _one_of(column: str, words: type[State] | type[Outcome]) -> CheckConstraint:
+def _one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
     listed = ", ".join(f"'{word}'" for word in words)
     return CheckConstraint(f"{column} IN ({listed})")
 
+
+ledger_meta = Table(
+    "ledger_meta",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1"), primary_key=True),
+    Column("kind", Text, _one_of("kind", Kind), nullable=False),
+    Column("schema_version", Integer, nullable=False),
+    Column("program_version", Text, nullable=False),
+    Column("created_at", String(24), nullable=False),
+)
 
 # Times are UTC texts of one width (2026-11-22T09:30:00.000Z): they sort as they read, in every engine.
 
@@ -64,7 +77,7 @@ recipients = Table(
     UniqueConstraint("campaign_id", "key"),
     CheckConstraint(
         "(key IS NOT NULL AND to_number IS NOT NULL) OR state IN ('refused', 'skipped', 'withdrawn')"
-        " OR (key IS NOT NULL AND purged_at IS NOT NULL AND state IN ('accepted', 'failed'))"
+        " OR (key IS NOT NULL AND purged_at IS NOT NULL AND state IN ('accepted', 'failed', 'expired'))"
     ),
     Index("recipients_due", "campaign_id", "state", "row_number"),
     Index("recipients_number", "campaign_id", "to_number"),

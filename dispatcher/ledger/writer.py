@@ -48,6 +48,9 @@ class Writer:
 
     An outcome the store refuses is tried again for ``patience_s`` seconds, then kept for the next run; from
     the first refusal on no intent is taken until a commit succeeds.
+
+    Attributes:
+        notice: what a person should know of how the ledger was opened, empty for nothing.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Writer:
             patience_s: how long an outcome is tried again.
             wait: waits for so many seconds between two tries.
         """
+        self.notice = store.notice
         self._store = store
         self._patience_s = patience_s
         self._wait = wait

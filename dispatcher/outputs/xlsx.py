@@ -22,6 +22,7 @@ _FILLS = {
     State.IN_DOUBT: "#F4B084",
     State.SKIPPED: "#D9D9D9",
     State.WITHDRAWN: "#D9D9D9",
+    State.EXPIRED: "#D9D9D9",
 }
 _ROWS_MAX = 1_048_575  # beside the header
 _CELL_MAX = 32_767  # characters; beyond them XlsxWriter leaves out the rest without a word

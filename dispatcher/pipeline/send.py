@@ -104,6 +104,8 @@ class _Run:
 
     async def _sweep(self) -> int:
         """Put in doubt what a dead run was sending, and say so; return how many rows."""
+        if self._writer.notice:
+            self._on_progress(Warned(self._writer.notice))
         swept = await written(self._writer.call(ledger.sweep_dead_run))
         if swept:
             rows = format_count(swept, "row")

@@ -52,6 +52,7 @@ _REQUEST = """\
 _FLOW = "flow/test_send.py::"
 _WRITER = "unit/test_ledger_writer.py::"
 _LOAD = "unit/test_ledger_load.py::"
+_UPGRADE = "unit/test_ledger_upgrade.py::"
 _DAMAGE = "proof/test_damage.py::"
 _POWER = "proof/test_power.py::"
 _KILLED = _FLOW + "test_a_killed_run_leaves_doubt_and_never_a_second_message"
@@ -257,6 +258,38 @@ MUTANTS = (
         ("unit/test_ledger_rules.py::test_the_moves_are_those_of_the_design",),
     ),
     Mutant(
+        "an old ledger is used as it is",
+        "ledger/engines/sqlite/store.py",
+        "    if version == SCHEMA_VERSION:\n",
+        "    if version <= SCHEMA_VERSION:\n",
+        (_UPGRADE + "test_an_upgrade_keeps_everything",),
+    ),
+    Mutant(
+        "an upgrade in two transactions",
+        "ledger/engines/sqlite/upgrade.py",
+        "        run_steps(connection, found)\n",
+        """\
+        connection.exec_driver_sql("COMMIT")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        run_steps(connection, found)
+""",
+        ("proof/test_upgrade.py::test_a_disk_that_refuses_leaves_the_old_ledger_usable",),
+    ),
+    Mutant(
+        "a copy of another ledger is overwritten",
+        "ledger/engines/sqlite/upgrade.py",
+        "        if not copy.exists():\n",
+        "        if copy.name:\n",
+        (_UPGRADE + "test_another_copy_is_never_overwritten",),
+    ),
+    Mutant(
+        "an upgrade loses a constraint",
+        "ledger/migrations/version_2.py",
+        "    row_number INTEGER NOT NULL CHECK (row_number >= 1),\n",
+        "    row_number INTEGER NOT NULL,\n",
+        (_UPGRADE + "test_an_upgraded_ledger_is_like_a_new_one",),
+    ),
+    Mutant(
         "an engine comes up without its triggers",
         "ledger/engines/sqlite/opening.py",
         "        create_triggers(connection)\n",
@@ -265,8 +298,8 @@ MUTANTS = (
     ),
     Mutant(
         "a lost trigger goes unnoticed",
-        "ledger/engines/sqlite/opening.py",
-        "            verify_triggers(path, connection)\n",
+        "ledger/engines/sqlite/store.py",
+        "                verify_triggers(self._path, connection)\n",
         "",
         ("unit/test_ledger_rules.py::test_a_ledger_that_lost_a_rule_is_refused",),
     ),
@@ -407,7 +440,7 @@ def _copy_program(folder: Path) -> Path:
     for name in _COPIED:
         source = _ROOT / name
         if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.db*"))
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "ledger*.db*"))
         else:
             shutil.copy(source, folder)
     return folder

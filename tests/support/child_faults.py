@@ -12,10 +12,11 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, tzinfo
 from functools import wraps
 from pathlib import Path
+from types import FrameType
 from typing import Any, Self
 
 from sqlalchemy import Engine, event
@@ -193,3 +194,23 @@ def pause_before_call(module: str, name: str, marker: Path, pause_s: float) -> N
         time.sleep(pause_s)
 
     act_before_call(module, name, pause)
+
+
+def die_at_call(nth: int, names: Collection[str], *, count_path: Path | None = None) -> None:
+    """Die at the nth moment at which a C function of one of these names is called or comes back.
+
+    With ``count_path`` the moments are counted there, so that a run that dies at none of them tells how many
+    there are.
+    """
+    moments = itertools.count(1)
+
+    def watch(frame: FrameType, event: str, called: Any) -> None:
+        if event in ("c_call", "c_return") and called.__name__ in names:
+            moment = next(moments)
+            if moment == nth:
+                die()
+            if count_path is not None:
+                os.pwrite(counter, str(moment).encode(), 0)
+
+    counter = os.open(count_path, os.O_CREAT | os.O_WRONLY, 0o600) if count_path is not None else -1
+    sys.setprofile(watch)

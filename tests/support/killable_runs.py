@@ -58,7 +58,7 @@ def wait_until(condition: Callable[[], bool], what: str, *, within_s: float = PA
         time.sleep(0.002)
 
 
-def _nursery() -> ForkServerContext:
+def nursery() -> ForkServerContext:
     """Return what forks the runs: a process that has loaded the program and nothing else has happened in."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["__main__", "tests.support.preloaded"])
@@ -246,7 +246,7 @@ class Scene:
         path = self.folder / f"life-{len(self.lives):04}"
         environment = {"PATH": os.environ["PATH"], "DISPATCHER_API_KEY": CANARY_KEY, "LANG": "C.UTF-8"}
         arguments = (argv, (*(_FAST if fast else ()), *twists), path, environment)
-        process = _nursery().Process(target=_live, args=arguments)
+        process = nursery().Process(target=_live, args=arguments)
         process.start()
         self.lives.append(Life(process, path, command))
         return self.lives[-1]

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from tests.support.hostile_server import Line
 
 SWEEP_REASON = "the run ended while a request may have been in the air"
-NEVER_ARRIVED = ("pending", "retryable", "failed", "refused", "skipped", "withdrawn")
+NEVER_ARRIVED = ("pending", "retryable", "failed", "refused", "skipped", "withdrawn", "expired")
 
 
 @dataclass(frozen=True)

@@ -140,8 +140,8 @@ def way_to(state: State) -> list[State]:
     """Return the moves that take a freshly loaded row to a state, starting from what it is loaded as."""
     if state in (State.PENDING, State.REFUSED, State.SKIPPED):
         return [state]
-    if state is State.WITHDRAWN:
-        return [State.PENDING, State.WITHDRAWN]
+    if state in (State.WITHDRAWN, State.EXPIRED):
+        return [State.PENDING, state]
     if state is State.SENDING:
         return [State.PENDING, State.SENDING]
     assert state in ALLOWED_MOVES[State.SENDING]

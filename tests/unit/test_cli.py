@@ -23,7 +23,8 @@ from tests.support.command_line import API_KEY, REPOSITORY, Desk, people
 from tests.support.loopback_server import Answer, Loopback
 from tests.support.sheets import TODAY, make_campaign, write_csv, write_xlsx
 
-SHAPES = {"pending", "sending", "accepted", "retryable", "failed", "in_doubt", "refused", "skipped", "withdrawn"}
+SENT = {"pending", "sending", "accepted", "retryable", "failed", "in_doubt"}
+SHAPES = SENT | {"refused", "skipped", "withdrawn", "expired"}
 
 
 def test_every_command_of_the_design_exists(desk: Desk) -> None:

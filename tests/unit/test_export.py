@@ -210,7 +210,7 @@ def test_every_state_has_its_colour(tmp_path: Path) -> None:
     assert {state for state, colour in colours.items() if colour == "C6EFCE"} == {State.ACCEPTED}
     assert colours[State.FAILED] == colours[State.REFUSED] == "FFC7CE"
     assert colours[State.PENDING] == colours[State.RETRYABLE] == "FFEB9C"
-    assert colours[State.SKIPPED] == colours[State.WITHDRAWN] == "D9D9D9"
+    assert colours[State.SKIPPED] == colours[State.WITHDRAWN] == colours[State.EXPIRED] == "D9D9D9"
 
 
 def test_times_are_local_for_people_and_iso_for_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,8 +25,11 @@ def purge(settings: Settings, campaign_path: Path, older_than: float, sandbox: b
     campaign = open_campaign(campaign_path)
     locator = settings.locate_ledger([campaign], sandbox=sandbox)
     count = ledger.purge(locator, campaign.name, older_than=timedelta(seconds=older_than))
+    copies = ledger.list_copies(locator)
     if settings.json:
-        print_json(purged=count)
+        print_json(purged=count, copies=copies)
     elif not settings.quiet:
         click.echo(f"{format_count(count, 'row')} purged: numbers and values are gone, what became of them is kept")
+        for copy in copies:
+            click.echo(f"{copy}: a copy from before an upgrade, which still holds them; remove it", err=True)
     return ExitCode.OK

@@ -9,7 +9,7 @@ from typing import Any
 from dispatcher.errors import LedgerError
 from dispatcher.ledger.engine import Ask
 from dispatcher.ledger.engines.sqlite.errors import translated
-from dispatcher.ledger.engines.sqlite.header import check_header
+from dispatcher.ledger.engines.sqlite.header import check_header, refuse_unreadable
 
 
 def connect(path: Path, *, is_writer: bool) -> sqlite3.Connection:
@@ -47,11 +47,7 @@ def open_for_questions(path: Path) -> Iterator[Ask]:
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor]
 
-        application_id, version = (_read_pragma(connection, name) for name in ("application_id", "user_version"))
-        check_header(path, application_id, version)
+        check_header(path, connection.cursor())
+        refuse_unreadable(path, connection.cursor())
         connection.execute("BEGIN")
         yield ask
-
-
-def _read_pragma(connection: sqlite3.Connection, name: str) -> int:
-    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])

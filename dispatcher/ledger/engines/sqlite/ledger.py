@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dispatcher.ledger.engine import Ask
 from dispatcher.ledger.engines.sqlite.driver import open_for_questions
-from dispatcher.ledger.engines.sqlite.location import lock_path, side_files
+from dispatcher.ledger.engines.sqlite.location import copy_prefix, lock_path, side_files
 from dispatcher.ledger.identity import Kind
 
 if TYPE_CHECKING:
@@ -52,6 +52,12 @@ class SqliteLedger:
                 remove_rehearsal(self.path)
             with SqliteStore(self.path, kind) as store:
                 yield store
+
+    def list_copies(self) -> list[str]:
+        """Look beside the file."""
+        path = self.path.resolve()
+        beside = path.parent.iterdir() if path.parent.is_dir() else ()
+        return sorted(str(file) for file in beside if file.name.startswith(copy_prefix(path)))
 
     def holds(self, file: Path) -> bool:
         """Compare it with the ledger's file and what lies beside it."""

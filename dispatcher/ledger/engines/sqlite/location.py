@@ -34,6 +34,16 @@ def spill_path(ledger_path: Path) -> Path:
     return ledger_path.with_name(ledger_path.name + ".spill")
 
 
+def copy_prefix(ledger_path: Path) -> str:
+    """Return how the names of a ledger's copies begin."""
+    return f"{ledger_path.name}.before-"
+
+
+def copy_path(ledger_path: Path, version: int) -> Path:
+    """Return where a copy of an older ledger is kept that is upgraded to ``version``."""
+    return ledger_path.with_name(f"{copy_prefix(ledger_path)}{version}")
+
+
 def side_files(ledger_path: Path) -> tuple[Path, ...]:
     """Return what lies beside the ledger and goes with it; the lock file outlives it."""
     of_sqlite = (ledger_path.with_name(ledger_path.name + suffix) for suffix in ("-wal", "-shm", "-journal"))

@@ -11,12 +11,13 @@ from dispatcher.errors import LedgerError
 from dispatcher.ledger.engines.sqlite.connection import apply_settings, make_engine, read_pragma
 from dispatcher.ledger.engines.sqlite.driver import refuse_missing
 from dispatcher.ledger.engines.sqlite.errors import translated
-from dispatcher.ledger.engines.sqlite.header import APPLICATION_IDS, check_header
+from dispatcher.ledger.engines.sqlite.header import APPLICATION_IDS, check_header, refuse_unreadable
 from dispatcher.ledger.engines.sqlite.integrity import check_soon
 from dispatcher.ledger.engines.sqlite.location import refuse_unfit_location, side_files
-from dispatcher.ledger.engines.sqlite.triggers import create_triggers, verify_triggers
+from dispatcher.ledger.engines.sqlite.triggers import create_triggers
 from dispatcher.ledger.engines.sqlite.watermark import Watermark
 from dispatcher.ledger.identity import SCHEMA_VERSION, Kind
+from dispatcher.ledger.meta import describe_ledger
 from dispatcher.ledger.schema import metadata
 from dispatcher.ledger.views import create_views
 
@@ -35,13 +36,12 @@ def open_writer(path: Path, kind: Kind | None) -> Engine:
         undo.callback(engine.dispose)
         is_new = _is_empty(connection)
         if not is_new:
-            _check_header(path, connection, kind)
+            check_header(path, connection.connection.cursor(), wanted=kind)
         apply_settings(path, connection)
         if is_new:
             _create_tables(connection, kind or Kind.REAL)
         else:
             check_soon(path, connection)
-            verify_triggers(path, connection)
         undo.pop_all()
     return engine
 
@@ -57,7 +57,8 @@ def open_reader(path: Path) -> Iterator[Connection]:
     engine = make_engine(path, is_writer=False)
     try:
         with translated(path), engine.connect() as connection:
-            _check_header(path, connection)
+            check_header(path, connection.connection.cursor())
+            refuse_unreadable(path, connection.connection.cursor())
             with connection.begin():
                 yield connection
     finally:
@@ -73,7 +74,7 @@ def remove_rehearsal(path: Path) -> None:
     if not path.exists():
         return
     with open_reader(path) as connection:
-        _check_header(path, connection, Kind.REHEARSAL)
+        check_header(path, connection.connection.cursor(), wanted=Kind.REHEARSAL)
     for file in (path, *side_files(path)):
         file.unlink(missing_ok=True)
     watermark = Watermark(path)
@@ -100,12 +101,8 @@ def _is_empty(connection: Connection) -> bool:
 def _create_tables(connection: Connection, kind: Kind) -> None:
     with connection.begin():
         metadata.create_all(connection)
+        describe_ledger(connection, kind)
         create_views(connection)
         create_triggers(connection)
         connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_IDS[kind]}")
         connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
-
-
-def _check_header(path: Path, connection: Connection, wanted: Kind | None = None) -> None:
-    application_id, version = read_pragma(connection, "application_id"), read_pragma(connection, "user_version")
-    check_header(path, application_id, version, wanted=wanted)
