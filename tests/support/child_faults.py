@@ -156,13 +156,13 @@ def _is_clock(value: object) -> bool:
 def sleep_while_off(asleep_s: float) -> None:
     """Let the clock that counts sleeping machines run ahead, as after a suspend of ``asleep_s`` seconds."""
     original: Any = None
-    original = replace("dispatcher.ledger.agents", "_boot_clock_s", lambda: original() + asleep_s)
+    original = replace("dispatcher.ledger.agent_record", "_boot_clock_s", lambda: original() + asleep_s)
 
 
 def reboot() -> None:
     """Look like another start of the machine."""
-    replace("dispatcher.ledger.agents", "_boot_id", lambda: "another-boot")
-    replace("dispatcher.ledger.agents", "_boot_clock_s", lambda: 5.0)
+    replace("dispatcher.ledger.agent_record", "_boot_id", lambda: "another-boot")
+    replace("dispatcher.ledger.agent_record", "_boot_clock_s", lambda: 5.0)
 
 
 def act_before_call(module: str, name: str, action: Callable[[], object]) -> None:

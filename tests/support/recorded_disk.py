@@ -219,14 +219,14 @@ class _Connection:
 def recording(monkeypatch: pytest.MonkeyPatch, disk: Disk) -> Iterator[None]:
     """Let every ledger opened inside run on the disk."""
     vfs = _Vfs(disk)
-    flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_URI
 
-    def connect(uri: str) -> _Connection:
+    def connect(path: Path, *, is_writer: bool) -> _Connection:
+        flags = apsw.SQLITE_OPEN_READWRITE if is_writer else apsw.SQLITE_OPEN_READONLY
         with _as_sqlite3():
-            return _Connection(apsw.Connection(uri, flags=flags, vfs=vfs.name))
+            return _Connection(apsw.Connection(str(path), flags=flags, vfs=vfs.name))
 
     with monkeypatch.context() as patch:
-        patch.setattr("dispatcher.ledger.engines.sqlite.connection._connect", connect)
+        patch.setattr("dispatcher.ledger.engines.sqlite.connection.connect", connect)
         patch.setattr("dispatcher.ledger.engines.sqlite.spill.os.fsync", lambda descriptor: None)
         yield
     vfs.unregister()
