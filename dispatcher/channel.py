@@ -1,7 +1,7 @@
 """What a campaign needs from the vendor that carries its messages: one protocol and the records it speaks in.
 
 A channel is what a campaign file names in ``channel = "whatsapp"``: one object that fulfils ``Channel``, in a folder of
-its own beside ``studio``, listed in ``pipeline/channels.py``. All that a vendor decides stays in that folder: what its
+its own beside ``studio``, listed in ``channels.py``. All that a vendor decides stays in that folder: what its
 settings may be, where requests go and what they look like, how fast, what an answer means, what its things are called.
 The other rooms are handed the channel and know no vendor.
 
@@ -60,10 +60,6 @@ class Limits:
         """What holds until another limit is asked for."""
         return self.granted[0]
 
-    def below(self, limit: int) -> tuple[int, ...]:
-        """Return the limits that may hold while ``limit`` is not active yet, ascending."""
-        return tuple(lower for lower in self.granted if lower < limit)
-
 
 @dataclass(frozen=True, slots=True)
 class Words:
@@ -72,7 +68,9 @@ class Words:
     Attributes:
         vendor: who accepts and refuses, such as ``AI Studio``.
         session: what one recipient gets, in the singular, such as ``WhatsApp session``.
+        key_mark: what stands before "key" in the vendor's name for its API key, such as ``vgai`` in ``X-Vgai-Key``.
         agent_id: what an agent's id looks like, to go on after "write its id of".
+        inactive_limit: why less than the approved limit may be accepted for a while, and what to check.
         throttled: what to check when many requests in a row are throttled, in whole sentences without the last stop.
         agent_draft: the ``[agent]`` table of a first campaign file, a comment beside each key that is to be filled in.
         template_draft: the ``[template]`` table alike, empty without one; ``{columns}`` alone on a line stands for
@@ -81,7 +79,9 @@ class Words:
 
     vendor: str
     session: str
+    key_mark: str
     agent_id: str
+    inactive_limit: str
     throttled: str
     agent_draft: str
     template_draft: str = ""

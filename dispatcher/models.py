@@ -26,8 +26,8 @@ class State(StrEnum):
 
     ``pending``: waits to be sent. In: load, ``retry``, a person. Out: ``sending``.
     ``sending``: the intent is on disk and a request may be in the air. Never left by age.
-    ``accepted``: AI Studio answered 2xx. Final; nothing leaves it.
-    ``retryable``: refused with 429, or no byte left; waits until its ``not_before``.
+    ``accepted``: the vendor took it. Final; nothing leaves it.
+    ``retryable``: throttled, or no byte left; waits until its ``not_before``.
     ``failed``: definitely refused. Out: only ``retry``.
     ``in_doubt``: a request may have arrived. Out: only a person, or proof.
     ``refused``: something is wrong with the row. ``skipped``: left out on purpose.
@@ -65,10 +65,10 @@ class AttemptResult:
         reason: one line for people; holds no secret and no full phone number.
         http_status: the status line's number, None when there was none.
         headers_sent: whether a byte of the request may have left this machine.
-        session_id: AI Studio's id of the started session, if the answer gave one.
-        retry_after_s: how long the answer asked us to wait, 0 to 300.
+        session_id: the vendor's id of the started session, if the answer gave one.
+        retry_after_s: how long the answer asked us to wait, from 0.
         answer: the beginning of the answer's body, at most 4 KiB, for ``show``.
-        stop: why the whole run must stop, or None. With a 401, 402 or 403 the row is untouched.
+        stop: why the whole run must stop, or None. With ``rejected`` it concerns the key or the account, not the row.
     """
 
     outcome: Outcome
@@ -156,7 +156,8 @@ class Agent:
     """The virtual agent of a campaign and the rate it is approved for.
 
     Attributes:
-        limit: sessions per second approved: 1, 3 or 5.
+        region: where it lives, as its channel calls it.
+        limit: sessions per second approved.
         warm_up_s: hold after the limit changed, seconds, 0 turns it off.
         endpoint: the URL each request is posted to.
         limit_scope: whether the limit is counted per agent or for all agents of the API key.
@@ -231,7 +232,7 @@ class Button:
 
 @dataclass(frozen=True, slots=True)
 class MessageTemplate:
-    """The approved WhatsApp template and what fills its placeholders, in order.
+    """The approved template and what fills its placeholders, in order.
 
     ``header_names`` and ``body_names`` go with ``header`` and ``body``, and are empty for a template with
     numbered placeholders. A template has a text header, ``media``, or neither.
@@ -257,7 +258,7 @@ class MessageTemplate:
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """One checked campaign file; ``template`` is None exactly when the channel is ``sms``."""
+    """One checked campaign file; ``template`` is None exactly when its channel has none."""
 
     name: str
     path: Path
@@ -282,8 +283,7 @@ class Campaign:
 def state_after(result: AttemptResult) -> State:
     """Return where a row stands after an attempt.
 
-    A refusal that stops the run (401, 402, 403) concerns the key or the account, not the row: it stays
-    ``pending``.
+    A refusal that stops the run concerns the key or the account, not the row: it stays ``pending``.
     """
     if result.outcome is Outcome.REJECTED and result.stop:
         return State.PENDING

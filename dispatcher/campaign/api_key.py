@@ -7,8 +7,6 @@ from typing import Any
 
 from dispatcher.errors import UsageError
 
-_SECRET_NAME = re.compile(r"(api|vgai).*key|secret|password|token", re.IGNORECASE)
-
 
 def read_api_key(environment: Mapping[str, str]) -> str:
     """Return the API key from where operators keep it, never from a file of the project.
@@ -55,30 +53,36 @@ def _find_api_key(environment: Mapping[str, str]) -> tuple[str, str]:
         raise UsageError(f"the API key file {key_path} cannot be read: {explain(error)}") from None
 
 
-def is_secret_name(location: tuple[int | str, ...]) -> bool:
-    """Return whether a key of the file is named like a secret; ``location`` is its path of names.
+def is_secret_name(location: tuple[int | str, ...], key_mark: str) -> bool:
+    """Return whether a key of the file is named like a secret.
 
     Names that people choose themselves, such as columns, are none.
+
+    Args:
+        location: its path of names.
+        key_mark: what the vendor puts before "key" in the name of its API key.
     """
     names = tuple(part for part in location if isinstance(part, str) and not part.startswith("["))
     is_chosen = any(names[: len(table)] == table and len(names) > len(table) for table in _CHOSEN_NAMES)
-    return bool(names) and not is_chosen and names[-1] != "key" and bool(_SECRET_NAME.search(names[-1]))
+    if not names or is_chosen or names[-1] == "key":
+        return False
+    return bool(re.search(rf"(api|{re.escape(key_mark)}).*key|secret|password|token", names[-1], re.IGNORECASE))
 
 
 _CHOSEN_NAMES = (("session_parameters",), ("recipient", "skip_if"), ("template", "header"), ("template", "body"))
 
 
-def find_secrets(content: Mapping[str, Any], place: tuple[str, ...] = ()) -> Iterator[str]:
+def find_secrets(content: Mapping[str, Any], key_mark: str, place: tuple[str, ...] = ()) -> Iterator[str]:
     """Yield a problem for each key of the file that is named like a secret, without its value."""
     for name, value in content.items():
         location = (*place, name)
-        if is_secret_name(location):
+        if is_secret_name(location, key_mark):
             key = ".".join(location)
             yield f"{key}: a secret does not belong in this file; remove the line and set DISPATCHER_API_KEY"
             continue
         for inner in value if isinstance(value, list) else [value]:
             if isinstance(inner, dict):
-                yield from find_secrets(inner, location)
+                yield from find_secrets(inner, key_mark, location)
 
 
 def explain(error: OSError | UnicodeDecodeError) -> str:

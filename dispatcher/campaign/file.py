@@ -54,14 +54,16 @@ def _find_channel(content: dict[str, Any], channels: Mapping[str, Channel]) -> C
 def _check(content: dict[str, Any], reading: Reading) -> tuple[CampaignFile | None, list[str]]:
     """Return the checked file, and everything that is wrong with it."""
     channel = reading.channel
-    problems = list(find_secrets(content))
+    key_mark = channel.words.key_mark
+    problems = list(find_secrets(content, key_mark))
     if not channel.has_template:
         content = {name: value for name, value in content.items() if name != "template"}
     contradictions = list(find_contradictions(content, reading.channels, channel))
     try:
         return CampaignFile.model_validate(content, context=reading), problems + contradictions
     except ValidationError as error:
-        problems += [describe(finding, channel) for finding in error.errors() if not is_secret_name(finding["loc"])]
+        findings = (finding for finding in error.errors() if not is_secret_name(finding["loc"], key_mark))
+        problems += [describe(finding, channel) for finding in findings]
         return None, problems + contradictions
 
 

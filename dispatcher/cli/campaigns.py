@@ -12,6 +12,6 @@ def open_campaign(path: Path) -> Campaign:
         CampaignError: the file cannot be read or holds mistakes.
     """
     from dispatcher.campaign import load_campaign  # heavy: only who names a campaign pays for it
-    from dispatcher.pipeline.channels import CHANNELS
+    from dispatcher.channels import CHANNELS
 
     return load_campaign(path, CHANNELS)

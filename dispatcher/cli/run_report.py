@@ -23,9 +23,10 @@ def describe_plan(plan: Plan) -> str:
 
 def ask_to_send(plans: Sequence[Plan], people_max: int | None) -> str:
     """Return the question put before a real send on a terminal."""
-    told = forecast(plans, people_max)
-    agents = ", ".join(dict.fromkeys(f"{plan.agent_id} at {plan.limit}/s" for plan in plans if plan.due))
-    sessions = format_count(told.people, "WhatsApp session")
+    told, due = forecast(plans, people_max), [plan for plan in plans if plan.due]
+    agents = ", ".join(dict.fromkeys(f"{plan.agent_id} at {plan.limit}/s" for plan in due))
+    nouns = {plan.session for plan in due}
+    sessions = format_count(told.people, nouns.pop() if len(nouns) == 1 else "session")
     return f"Send {sessions} by agent {agents}, about {format_duration(told.seconds)}?"
 
 

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 
+from dispatcher.channels import DEFAULT
 from dispatcher.models import State
 
-_STATE_MEANING = {
+_MEANING = {
     State.PENDING: "wait to be sent",
     State.SENDING: "are being sent, or were when a run died",
-    State.ACCEPTED: "accepted by AI Studio",
+    State.ACCEPTED: f"accepted by {DEFAULT.words.vendor}",
     State.RETRYABLE: "wait for another try",
-    State.FAILED: "refused by AI Studio",
+    State.FAILED: f"refused by {DEFAULT.words.vendor}",
     State.IN_DOUBT: "may or may not have been sent",
     State.REFUSED: "have something wrong in the sheet",
     State.SKIPPED: "left out on purpose",
@@ -20,4 +21,4 @@ _STATE_MEANING = {
 
 def describe_states(states: Mapping[State, int]) -> list[str]:
     """Return one line for each state that has rows."""
-    return [f"  {count:>7,} {state:<10} {_STATE_MEANING[state]}" for state, count in states.items() if count]
+    return [f"  {count:>7,} {state:<10} {_MEANING[state]}" for state, count in states.items() if count]

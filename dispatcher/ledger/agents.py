@@ -10,33 +10,36 @@ from dispatcher.ledger.schema import agents, attempts
 from dispatcher.ledger.standing import ask_for_limit
 from dispatcher.ledger.times import utc_text
 
-LIMIT_OF_AN_UNKNOWN_AGENT = 1
-"""The vendor's page: "We currently only allow one session per second" until more is asked for."""
 
-WARM_UP_S = 300.0
-"""The vendor's page: "wait for about 5 minutes" once a raised limit is confirmed and the agents are published."""
+def note_limit(connection: Connection, scope: str, limit: int, *, first_limit: int, warm_up_s: float) -> AgentRecord:
+    """Record the limit a campaign states; a limit other than the known one starts the warm-up clock.
 
-
-def note_limit(connection: Connection, scope: str, limit: int, *, warm_up_s: float = WARM_UP_S) -> AgentRecord:
-    """Record the limit a campaign states; a limit other than the known one starts the warm-up clock."""
+    Args:
+        connection: to the ledger.
+        scope: the agent's id, or what stands for its API key.
+        limit: sessions per second.
+        first_limit: the limit of an agent that the ledger does not know yet.
+        warm_up_s: how long a changed limit holds sending.
+    """
     if find_agent(connection, scope) is None:
-        connection.execute(insert(agents).values(scope=scope, sessions_per_second=LIMIT_OF_AN_UNKNOWN_AGENT))
+        connection.execute(insert(agents).values(scope=scope, sessions_per_second=first_limit))
     if _one(connection, scope).limit != limit:
-        set_limit(connection, scope, limit, datetime.now(UTC))
+        set_limit(connection, scope, limit, datetime.now(UTC), warm_up_s=warm_up_s)
     record = _one(connection, scope)
     change = {"warm_up_s": warm_up_s} | boot_clock(record.elapsed_s or 0.0)  # from here on this boot's clock counts
     connection.execute(update(agents).where(agents.c.scope == scope).values(**change))
     return record
 
 
-def set_limit(connection: Connection, scope: str, limit: int, changed_at: datetime) -> None:
+def set_limit(connection: Connection, scope: str, limit: int, changed_at: datetime, *, warm_up_s: float) -> None:
     """Record that an agent's limit changed, now or at an earlier moment, which starts its warm-up clock.
 
-    What was learnt is worth nothing at another limit, and is kept when the number is the same as before.
+    What was learnt is worth nothing at another limit, and is kept when the number is the same as before. An agent
+    that the ledger does not know yet warms up for ``warm_up_s``; of the others a campaign has said how long.
     """
     known = find_agent(connection, scope)
     if known is None:
-        connection.execute(insert(agents).values(scope=scope, sessions_per_second=limit))
+        connection.execute(insert(agents).values(scope=scope, sessions_per_second=limit, warm_up_s=warm_up_s))
     elapsed_s = max(0.0, (datetime.now(UTC) - changed_at).total_seconds())
     change = {"sessions_per_second": limit, "changed_at": utc_text(changed_at)} | boot_clock(elapsed_s)
     if known is None or known.limit != limit:

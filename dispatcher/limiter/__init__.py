@@ -38,7 +38,7 @@ When the first stance is refused three times within thirty calls, it is the limi
 is, whatever the stance, when of the last thirty calls answered more than ``limit`` were refused, and since the
 first of these no more a second were accepted than the next lower limit grants. (Where answers take seconds, the
 first stance is too slow to be refused, and a bolder one is taken back after a dozen refusals in one go.) Then the
-next lower limit the vendor grants is used, said in ``note``, and the approved one tried again after a minute, then
+next lower limit that may hold is used, said in ``note``, and the approved one tried again after a minute, then
 two, then four, then every five; if that fails, what was found at the lower limit holds again.
 
 **What each part is worth**, simulated for 3 x 1 h at limit 5 (used / refused, per cent; without -> with):

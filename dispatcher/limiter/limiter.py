@@ -1,6 +1,7 @@
 """The asyncio face of the limiter: thin, for all that is decided is decided by the ``Pacer``."""
 
 import asyncio
+from collections.abc import Sequence
 
 from aiolimiter import AsyncLimiter
 
@@ -25,6 +26,7 @@ class Limiter:
 
     Args:
         limit: sessions per second approved, at least 1.
+        granted: the limits there are; a lower one may hold while the approved one is not active.
         learnt: what an earlier run knew about the agent, or None.
         idle_s: seconds since an earlier process last sent for this agent, None if none ever did; less than
             1.5 holds the first session back until the server can no longer count those calls.
@@ -36,10 +38,16 @@ class Limiter:
     """
 
     def __init__(
-        self, limit: int, *, learnt: Learnt | None = None, idle_s: float | None = None, held_s: float = 0.0
+        self,
+        limit: int,
+        *,
+        granted: Sequence[int] = (),
+        learnt: Learnt | None = None,
+        idle_s: float | None = None,
+        held_s: float = 0.0,
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._pacer = Pacer(limit, self._loop.time(), learnt=learnt, idle_s=idle_s, held_s=held_s)
+        self._pacer = Pacer(limit, self._loop.time(), granted=granted, learnt=learnt, idle_s=idle_s, held_s=held_s)
         self._ceilings = [AsyncLimiter(1, 1) for _ in range(limit)]
         self._turn = 0
         self._usual_lead_s = 0.0

@@ -2,6 +2,7 @@
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from enum import StrEnum
 
 from dispatcher.limiter.boldness import Boldness, Learnt, Stance
@@ -12,7 +13,6 @@ RESTART_HOLD_S = 1.5  # the second the server may count, and half a second for a
 SHORTEST_GAP_S = 0.001  # event loops cannot time less
 LONGEST_HOLD_S = 5.0
 BEAT_TOLERANCE, BEAT_SHIFT = 0.2, 0.38  # shares of 1/limit, see ``_keep_beat`` and ``_shift_beat``
-LOWER_LIMITS = (1, 3)  # what the vendor grants below 5
 JUDGED_CALLS = 30  # so many of the latest calls tell whether a limit is active
 PROBE_AFTER_S, LONGEST_PROBE_S = 60.0, 300.0  # from a lowered limit to the next try of the approved one
 
@@ -36,6 +36,7 @@ class Pacer:
     Args:
         limit: sessions per second approved, at least 1.
         now_s: the monotonic clock, seconds.
+        granted: the limits there are, each at least 1; a lower one may hold while the approved one is not active.
         learnt: what an earlier run knew, or None.
         idle_s: seconds since an earlier process last sent for this limit, None if none ever did.
         held_s: seconds until the first session may start; 0 or less holds nothing.
@@ -49,6 +50,7 @@ class Pacer:
         limit: int,
         now_s: float,
         *,
+        granted: Sequence[int] = (),
         learnt: Learnt | None = None,
         idle_s: float | None = None,
         held_s: float = 0.0,
@@ -57,6 +59,7 @@ class Pacer:
             raise ValueError(f"a limit is at least 1 session a second, not {limit}")
         learnt = learnt or Learnt(limit)
         self.approved_limit = self.limit = limit
+        self._granted = granted
         self._boldness = Boldness(limit, learnt)
         self._trips = RoundTrips.resume(learnt.least_s, learnt.typical_s, learnt.samples)
         self._recent: deque[Slot] = deque(maxlen=limit)
@@ -103,10 +106,7 @@ class Pacer:
         """One sentence for people when the approved limit is not what is accepted, else None."""
         if self.limit == self.approved_limit:
             return None
-        return (
-            f"refused as if the limit were {self.limit} a second instead of {self.approved_limit}: "
-            "the new limit is not active yet: published? five minutes?"
-        )
+        return f"refused as if the limit were {self.limit} a second instead of {self.approved_limit}"
 
     def ready_at_s(self, now_s: float) -> float:
         """Return when the next session may start; a release may bring that forward or put it off."""
@@ -214,8 +214,8 @@ class Pacer:
 
     @property
     def _next_lower_limit(self) -> int:
-        """What the vendor grants below the present limit, 0 for nothing."""
-        return max((limit for limit in LOWER_LIMITS if limit < self.limit), default=0)
+        """What may hold below the present limit, 0 for nothing."""
+        return max((limit for limit in self._granted if limit < self.limit), default=0)
 
     def _is_limit_refused(self) -> bool:
         """Tell whether more than a second's calls were refused, and no more accepted than a lower limit grants."""

@@ -1,7 +1,7 @@
 """Send everything due: the story of a row, told once.
 
     file --loader--> Recipient | Refusal --ledger--> pending
-    ledger --> message --> limiter --> [intent committed] --> studio --> Outcome --> [outcome committed]
+    ledger --> request --> limiter --> [intent committed] --> channel --> Outcome --> [outcome committed]
 
 ``sheet`` tells the first line, ``dispatch`` the second; ``send`` puts them together under the lock, by way of
 ``agent`` for everything that shares a limit, and ``account`` says how it ended.

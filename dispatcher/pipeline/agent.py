@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from dispatcher import ledger
 from dispatcher.channel import Sender
+from dispatcher.channels import channel_of
 from dispatcher.errors import ExitCode, LedgerError
 from dispatcher.limiter import Learnt
 from dispatcher.limiter.limiter import Limiter
@@ -46,6 +47,7 @@ class AgentRun:
         self.queues = queues
         self.scope = scope
         self._agent = queues[0].campaign.agent
+        self._granted = channel_of(queues[0].campaign).limits.granted
         self._writer = writer
         self._halt = Halt(halt)
         for queue in queues:
@@ -121,7 +123,7 @@ class AgentRun:
         floor = await written(self._writer.call(ledger.find_floor, agent_ids))
         learnt, pause_s = _read_learnt(record.learnt) if record else (None, 0.0)
         held_s = max(pause_s, seconds_until(floor, datetime.now(UTC)))
-        return Limiter(self._agent.limit, learnt=learnt, idle_s=idle_s, held_s=held_s)
+        return Limiter(self._agent.limit, granted=self._granted, learnt=learnt, idle_s=idle_s, held_s=held_s)
 
     async def _keep_learnt_often(self, limiter: Limiter) -> None:
         """Keep what was learnt now and then, so that a run that is killed has not learnt in vain."""

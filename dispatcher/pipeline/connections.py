@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
 from dispatcher.channel import Sender
+from dispatcher.channels import channel_of
 from dispatcher.models import Campaign
-from dispatcher.pipeline.channels import channel_of
 from dispatcher.pipeline.dispatch import IN_AIR_MAX
 from dispatcher.pipeline.send_options import SendOptions
 

@@ -193,10 +193,7 @@ class Streak:
 
     def _judge(self, result: AttemptResult) -> str | None:
         if self.outcome is Outcome.THROTTLED and self.length >= THROTTLED_IN_A_ROW:
-            return (
-                f"{self.length} requests in a row were refused with 429. Check the agent's approved limit, that the "
-                "agent was published after it was raised, and that nothing else sends for this agent"
-            )
+            return f"{self.length} requests in a row were refused with 429"
         if self.outcome is Outcome.UNSENT and self.length >= UNSENT_IN_A_ROW:
             return f"{self.length} requests in a row could not leave this machine ({result.reason}). Check the network"
         if self.outcome in (Outcome.REJECTED, Outcome.IN_DOUBT) and self.length >= ALIKE_IN_A_ROW:

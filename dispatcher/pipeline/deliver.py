@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 from dispatcher import ledger
 from dispatcher.channel import Sender
+from dispatcher.channels import channel_of
 from dispatcher.errors import LedgerError
 from dispatcher.limiter import Signal, Slot
 from dispatcher.limiter.limiter import Limiter
 from dispatcher.models import AttemptResult, Campaign, Outcome, Refusal, state_after
-from dispatcher.pipeline.channels import channel_of
 from dispatcher.pipeline.commits import written
 from dispatcher.pipeline.progress import Progress, RowDone
 from dispatcher.pipeline.queue import CampaignQueue

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from dispatcher import ledger
 from dispatcher.channel import Sender
+from dispatcher.channels import channel_of
 from dispatcher.errors import ExitCode, LedgerError
 from dispatcher.limiter.limiter import Limiter
-from dispatcher.models import Agent, AttemptResult, Outcome
+from dispatcher.models import AttemptResult, Campaign, Outcome
 from dispatcher.pipeline.control import Halt, Streak
 from dispatcher.pipeline.deliver import Deliveries
 from dispatcher.pipeline.progress import Progress, Warned
@@ -108,7 +109,7 @@ class AgentDispatch:
         if failure := delivery.exception():
             self._fail(failure)
         elif result := delivery.result():
-            self._tell_pace(queue.campaign.agent)
+            self._tell_pace(queue.campaign)
             self._brake(queue, result)
 
     def _fail(self, failure: BaseException) -> None:
@@ -123,20 +124,22 @@ class AgentDispatch:
         """Stop the agent or the campaign where going on would only repeat what just happened."""
         now_s = asyncio.get_running_loop().time()
         agent_trouble, campaign_trouble = self._streak.add(result, now_s), queue.streak.add(result, now_s)
+        advice = f". {channel_of(queue.campaign).words.throttled}" if result.outcome is Outcome.THROTTLED else ""
         if result.stop:
             self._halt.pull(ExitCode.STOPPED, result.stop)
         elif agent_trouble and result.outcome in (Outcome.THROTTLED, Outcome.UNSENT):
-            self._halt.pull(ExitCode.STOPPED, agent_trouble)
+            self._halt.pull(ExitCode.STOPPED, agent_trouble + advice)
         elif campaign_trouble:
-            queue.halt.pull(ExitCode.STOPPED, campaign_trouble)
+            queue.halt.pull(ExitCode.STOPPED, campaign_trouble + advice)
 
-    def _tell_pace(self, agent: Agent) -> None:
+    def _tell_pace(self, campaign: Campaign) -> None:
         """Say once when less than the approved limit is accepted, and once when it is accepted again."""
+        agent, words = campaign.agent, channel_of(campaign).words
         note = self._limiter.note
         self._calls_at_limit = 0 if note else self._calls_at_limit + 1
         if note and note != self._note:
             self._note = note
-            self._on_progress(Warned(f"agent {agent.id}: {note}", agent.id))
+            self._on_progress(Warned(f"agent {agent.id}: {note}: {words.inactive_limit}", agent.id))
         elif self._note and self._calls_at_limit == _CALLS_TO_TRUST:
             self._note = None
             self._on_progress(Warned(f"agent {agent.id}: {agent.limit} a second are accepted again", agent.id))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dispatcher.channels import DEFAULT
 from dispatcher.errors import UsageError
 
 if TYPE_CHECKING:
@@ -47,10 +48,7 @@ def _draft_top(sheet_path: Path, out: Path) -> Iterator[str]:
     yield f"recipients = {_quote(relative)}   # relative to this file"
     yield 'status_url = ""   # an https URL of your own that receives the message statuses'
     yield ""
-    yield "[agent]"
-    yield 'id = ""                   # the 24 hex digits AI Studio shows for the agent'
-    yield 'region = "eu"             # eu | us'
-    yield "sessions_per_second = 1   # the limit the vendor approved: 1, 3 or 5"
+    yield DEFAULT.words.agent_draft
 
 
 def _draft_sheet(survey: "SheetSurvey") -> Iterator[str]:
@@ -92,18 +90,17 @@ def _draft_recipient(survey: "SheetSurvey") -> Iterator[str]:
 
 
 def _draft_template(survey: "SheetSurvey") -> Iterator[str]:
+    yield ""
+    yield DEFAULT.words.template_draft.replace("{columns}", "\n".join(_list_columns(survey)))
+
+
+def _list_columns(survey: "SheetSurvey") -> Iterator[str]:
     usable = [label for label in survey.columns if _can_be_named(label)]
     unusable = [_quote(label) for label in survey.columns if not _can_be_named(label)]
-    yield ""
-    yield "[template]"
-    yield 'namespace = ""             # as shown in the WhatsApp Business Account'
-    yield 'name = ""                  # the approved template\'s name'
-    yield 'locale = "en"'
     yield f"# The columns of the sheet (header in row {survey.header_row}), to be put in the template's order:"
     yield f"#   {', '.join(_column(label, label in survey.date_columns) for label in usable)}"
     if unusable:
         yield f"# To use these as well, rename them, for a placeholder holds no : and no braces: {', '.join(unusable)}"
-    yield 'body = [""]                # one text for each placeholder of the template, or [] if it has none'
 
 
 def _can_be_named(label: str) -> bool:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dispatcher import __version__, ledger
+from dispatcher.channels import channel_of
 from dispatcher.errors import InterruptedRunError, SheetError
 from dispatcher.models import Campaign, Recipient, Refusal, State
-from dispatcher.pipeline.channels import channel_of
 from dispatcher.pipeline.garbage_collection import rare_collections
 
 if TYPE_CHECKING:

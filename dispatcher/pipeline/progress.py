@@ -36,6 +36,7 @@ class Plan:
         limit: sessions per second.
         seconds_at_limit: the least time the due rows take.
         warm_up_left_s: how long sending holds first, because the limit changed a short while ago.
+        session: what each row gets, such as ``WhatsApp session``.
         in_doubt: rows a person should resolve; they are not sent.
     """
 
@@ -46,6 +47,7 @@ class Plan:
     due: int
     seconds_at_limit: float
     warm_up_left_s: float
+    session: str
     in_doubt: int
 
 

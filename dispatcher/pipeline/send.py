@@ -5,9 +5,10 @@ import time
 from collections.abc import Callable, Sequence
 
 from dispatcher import ledger
+from dispatcher.channels import channel_of
 from dispatcher.errors import ExitCode, InterruptedRunError, SheetError
 from dispatcher.limiter import seconds_at_limit, warm_up_left_s
-from dispatcher.models import Agent, Campaign, State
+from dispatcher.models import Campaign, State
 from dispatcher.pipeline.agent import AgentRun
 from dispatcher.pipeline.commits import written
 from dispatcher.pipeline.connections import open_connections, share_connections
@@ -170,7 +171,7 @@ class _Run:
         if self._options.people_max is not None:
             due = min(due, self._options.people_max)
         scope = limit_scope(campaign, self._options.api_key)
-        left_s = await self._note_limit(scope, campaign.agent)
+        left_s = await self._note_limit(scope, campaign)
         if due:
             self._warm_at_s[scope] = asyncio.get_running_loop().time() + left_s
         return Plan(
@@ -181,13 +182,16 @@ class _Run:
             due=due,
             seconds_at_limit=seconds_at_limit(due, campaign.agent.limit),
             warm_up_left_s=left_s,
+            session=channel_of(campaign).words.session,
             in_doubt=states[State.IN_DOUBT],
         )
 
-    async def _note_limit(self, scope: str, agent: Agent) -> float:
+    async def _note_limit(self, scope: str, campaign: Campaign) -> float:
         """Record the limit that a campaign states; return the seconds for which a change of it still holds sending."""
+        agent, first_limit = campaign.agent, channel_of(campaign).limits.first
         warm_up_s = agent.warm_up_s if self._options.warm_up else 0.0
-        record = await written(self._writer.call(ledger.note_limit, scope, agent.limit, warm_up_s=warm_up_s))
+        noted = self._writer.call(ledger.note_limit, scope, agent.limit, first_limit=first_limit, warm_up_s=warm_up_s)
+        record = await written(noted)
         return warm_up_left_s(warm_up_s=warm_up_s, elapsed_s=record.elapsed_s)
 
     async def _make_due(self, campaign: Campaign) -> None:

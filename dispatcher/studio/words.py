@@ -22,7 +22,9 @@ def _name_things(session: str, *, template_draft: str = "") -> Words:
     return Words(
         vendor="AI Studio",
         session=session,
+        key_mark="vgai",
         agent_id="24 letters and digits",
+        inactive_limit="the new limit is not active yet: published? five minutes?",
         throttled=(
             "Check the agent's approved limit, that the agent was published after it was raised, and that nothing else "
             "sends for this agent"

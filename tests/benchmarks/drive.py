@@ -14,6 +14,7 @@ from aiolimiter import AsyncLimiter
 
 from dispatcher.limiter import Signal, Slot
 from dispatcher.limiter.limiter import Limiter
+from dispatcher.studio import WHATSAPP
 from tests.benchmarks.simulate import Tally
 
 WARM_UP_CALLS = 8
@@ -80,7 +81,7 @@ async def fetch_tally(target: Target, began_at_s: float) -> Tally:
 
 async def drive_dispatcher(target: Target, limit: int, until_s: float, rows: int | None = None) -> Limiter:
     """Send at the pace of the program's own limiter until ``until_s`` or until ``rows`` are accepted."""
-    limiter = Limiter(limit)
+    limiter = Limiter(limit, granted=WHATSAPP.limits.granted)
     accepted, in_air = 0, 0
     landed = asyncio.Event()
 

@@ -19,11 +19,11 @@ from pathlib import Path
 from unittest.mock import patch
 
 from dispatcher.campaign import load_campaign
+from dispatcher.channels import CHANNELS
 from dispatcher.errors import ExitCode
 from dispatcher.ledger import writer as ledger_writer
 from dispatcher.models import Campaign
 from dispatcher.pipeline import Plan, RowDone, SendOptions, StopSwitch, send
-from dispatcher.pipeline.channels import CHANNELS
 from dispatcher.pipeline.progress import Progress
 from tests.benchmarks.lean_server import UNLIMITED
 from tests.benchmarks.simulate import Tally

@@ -16,6 +16,7 @@ from itertools import product
 from statistics import median, quantiles
 
 from dispatcher.limiter import Pacer
+from dispatcher.studio import WHATSAPP
 from tests.benchmarks.drive import (
     RIVALS,
     drive_dispatcher,
@@ -77,7 +78,7 @@ def simulate_cell(way: str, cell: Cell, seconds: float, seed: int) -> Tally | No
     counting, latency = COUNTINGS[cell.counting](cell.limit), LATENCIES[cell.latency]
     phase_s = (seed * 0.618) % 1
     if way == OURS:
-        pacer = Pacer(cell.limit, 0.0)
+        pacer = Pacer(cell.limit, 0.0, granted=WHATSAPP.limits.granted)
         return simulate(pacer, counting, latency, seconds=seconds, seed=seed, phase_s=phase_s)
     if way == "pyrate-limiter":
         return None

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from dispatcher.limiter import Pacer
+from dispatcher.studio import WHATSAPP
 from tests.benchmarks.drive import drive_dispatcher, fetch_tally, open_target, strict_server
 from tests.benchmarks.simulate import simulate
 from tests.benchmarks.strict_server import COUNTINGS, LATENCIES
@@ -46,7 +47,7 @@ class Result:
 def simulate_campaign(campaign: Campaign, seed: int) -> Result:
     """Run it in virtual time."""
     counting, latency = COUNTINGS[campaign.counting](campaign.limit), LATENCIES[campaign.latency]
-    pacer = Pacer(campaign.limit, 0.0)
+    pacer = Pacer(campaign.limit, 0.0, granted=WHATSAPP.limits.granted)
     tally = simulate(pacer, counting, latency, rows=campaign.rows, seed=seed, seconds=3_600, phase_s=(seed * 0.618) % 1)
     return Result(tally.accepted_at_s[-1] - tally.accepted_at_s[0], len(tally.refused_at_s))
 

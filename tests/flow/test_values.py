@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dispatcher.campaign import load_campaign
+from dispatcher.channels import CHANNELS, channel_of
 from dispatcher.models import Recipient
 from dispatcher.pipeline import preview_requests
-from dispatcher.pipeline.channels import CHANNELS, channel_of
 from tests.support.command_line import Desk
 from tests.support.fast_clock import SPEED
 from tests.support.loopback_server import Loopback

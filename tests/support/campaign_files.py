@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from dispatcher.campaign import load_campaign
+from dispatcher.channels import CHANNELS
 from dispatcher.errors import CampaignError
 from dispatcher.models import Campaign
-from dispatcher.pipeline.channels import CHANNELS
 
 CANARY = "vgai-3f9a-canary"
 CHOICE = "is none of the choices"

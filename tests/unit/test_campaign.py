@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from dispatcher.campaign import load_campaign
 from dispatcher.campaign.sections import CHANNEL_KEYS
 from dispatcher.channel import Channel
+from dispatcher.channels import CHANNELS
 from dispatcher.errors import CampaignError, ExitCode
 from dispatcher.models import Agent, RecipientRules, SheetRules
-from dispatcher.pipeline.channels import CHANNELS
 from dispatcher.placeholders import parse_text
 from tests.support.campaign_files import CANARY, CHOICE, GOOD, load, problems_of, write_toml
 

@@ -472,7 +472,7 @@ def test_status_of_a_ledger_without_campaigns_says_so(desk: Desk) -> None:
 
 def plan(due: int, *, campaign: str = "a", scope: str = "a1", limit: int = 1, warm_up_left_s: float = 0) -> Plan:
     """Return a plan of one campaign."""
-    return Plan(campaign, scope, scope, limit, due, due / limit, warm_up_left_s, in_doubt=0)
+    return Plan(campaign, scope, scope, limit, due, due / limit, warm_up_left_s, session="WhatsApp session", in_doubt=0)
 
 
 @pytest.mark.parametrize(

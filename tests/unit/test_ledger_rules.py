@@ -211,7 +211,7 @@ def test_a_ledger_that_lost_a_rule_is_refused(path: Path) -> None:
 def test_history_and_identity_cannot_be_rewritten(sent: Path, statement: str, refusal: str) -> None:
     """Attempts and events are append-only, a key belongs to its row for ever, and no number is impossible."""
     with ledger.own(sent) as writer:
-        writer.call(ledger.note_limit, "agent", 1).result()
+        writer.call(ledger.note_limit, "agent", 1, first_limit=1, warm_up_s=300.0).result()
     with changing(sent) as connection:
         connection.execute("INSERT INTO events VALUES (1, 1, 't', 'me', 'in_doubt', 'accepted', 'r')")
 

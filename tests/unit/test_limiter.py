@@ -12,6 +12,7 @@ from dispatcher.limiter import Learnt, Signal, Slot, warm_up_left_s
 from dispatcher.limiter.limiter import Limiter
 
 T = TypeVar("T")
+GRANTED = (1, 3, 5)
 
 
 class _SkippingSelector(selectors.DefaultSelector):
@@ -67,7 +68,7 @@ def test_keeps_the_rate_without_a_burst(limit: int, prepare_s: float) -> None:
     """A steady, quick API is used to 99 % however long intents take; in no second more than the limit starts."""
 
     async def main() -> list[float]:
-        limiter = Limiter(limit)
+        limiter = Limiter(limit, granted=GRANTED)
         calls = (call(limiter, 0.01, prepare_s=prepare_s) for _ in range(60 * limit))
         return sorted(await asyncio.gather(*calls))
 
@@ -81,7 +82,7 @@ def test_an_intent_that_takes_long_once_starts_late_and_no_faster() -> None:
     """A slot whose preparation outlasts its lead starts late, and those after it still keep the limit."""
 
     async def main() -> list[float]:
-        limiter = Limiter(5)
+        limiter = Limiter(5, granted=GRANTED)
         calls = (call(limiter, 0.01, prepare_s=0.7 if number % 7 == 3 else 0.004) for number in range(100))
         return sorted(await asyncio.gather(*calls))
 
@@ -94,7 +95,7 @@ def test_an_unapproved_high_limit_costs_nothing() -> None:
     """With the limit lifted for measurements, thousands may be in the air at once."""
 
     async def main() -> float:
-        limiter = Limiter(10_000)
+        limiter = Limiter(10_000, granted=GRANTED)
         await asyncio.gather(*(call(limiter, 0.5) for _ in range(9_000)))
         return now_s()
 
@@ -105,7 +106,7 @@ def test_a_cancelled_wait_takes_no_slot() -> None:
     """Who stops waiting leaves the queue to the others, and the rate is not disturbed."""
 
     async def main() -> list[float]:
-        limiter = Limiter(1)
+        limiter = Limiter(1, granted=GRANTED)
         first = await call(limiter, 0.01)
         given_up = asyncio.create_task(call(limiter, 0.01))
         waiting = asyncio.create_task(call(limiter, 0.01))
@@ -122,7 +123,7 @@ def test_a_slow_answer_stalls_nobody_else() -> None:
     """While one call waits a minute for its answer, the others go on."""
 
     async def main() -> float:
-        limiter = Limiter(5)
+        limiter = Limiter(5, granted=GRANTED)
         slow = asyncio.create_task(call(limiter, 60))
         for _ in range(100):
             await call(limiter, 0.01)
@@ -136,7 +137,7 @@ def test_a_slot_given_back_unused_is_free() -> None:
     """What was never sent does not shut the lane for the time an answer would take."""
 
     async def main() -> float:
-        limiter = Limiter(1)
+        limiter = Limiter(1, granted=GRANTED)
         limiter.release(await limiter.acquire(), Signal.UNUSED)
         await limiter.acquire()
         return now_s()
@@ -148,7 +149,7 @@ def test_retry_after_is_a_floor() -> None:
     """After a refusal nothing starts before what the server asked for."""
 
     async def main() -> float:
-        limiter = Limiter(5)
+        limiter = Limiter(5, granted=GRANTED)
         limiter.release(await limiter.acquire(), Signal.REFUSED, retry_after_s=7.0)
         await limiter.acquire()
         return now_s()
@@ -160,7 +161,7 @@ def test_a_slot_that_was_given_out_before_a_retry_after_does_not_start() -> None
     """Its intent took long, and meanwhile the server asked for a pause; the slot goes back unused."""
 
     async def main() -> tuple[bool, float]:
-        limiter = Limiter(5)
+        limiter = Limiter(5, granted=GRANTED)
         first, second = await limiter.acquire(), await limiter.acquire()
         await limiter.start(first)
         limiter.release(first, Signal.REFUSED, retry_after_s=7.0)
@@ -181,7 +182,7 @@ def test_calls_whose_intents_stalled_together_leave_one_by_one(even: bool) -> No
     """A disk that stands still for a while makes no burst: an even server would refuse all but one of it."""
 
     async def main() -> list[float]:
-        limiter = Limiter(5, learnt=Learnt(5, 0.1, 0.1, 1000, even=even, patience_s=0.005))
+        limiter = Limiter(5, granted=GRANTED, learnt=Learnt(5, 0.1, 0.1, 1000, even=even, patience_s=0.005))
         slots = [await limiter.acquire() for _ in range(4)]
         await asyncio.sleep(1.3)
         starts = []
@@ -202,7 +203,7 @@ def test_ten_refusals_in_a_row_take_well_under_forty_seconds() -> None:
     """The holds double from half a second up to five, so the run stops soon when nothing is accepted."""
 
     async def main() -> list[float]:
-        limiter = Limiter(1)
+        limiter = Limiter(1, granted=GRANTED)
         return [await call(limiter, 0.01, Signal.REFUSED) for _ in range(10)]
 
     starts = run(main())
@@ -216,7 +217,7 @@ def test_a_restart_waits_until_the_server_has_forgotten(idle_s: float | None, he
     """The first session of a new process waits for what the server may still count of the old one."""
 
     async def main() -> float:
-        limiter = Limiter(5, idle_s=idle_s)
+        limiter = Limiter(5, granted=GRANTED, idle_s=idle_s)
         await limiter.acquire()
         return now_s()
 
@@ -228,7 +229,7 @@ def test_a_hold_that_an_earlier_run_was_asked_for_is_held(held_s: float, idle_s:
     """The longer of what a refusal asked for and what a restart demands comes before the first session."""
 
     async def main() -> float:
-        limiter = Limiter(5, idle_s=idle_s, held_s=held_s)
+        limiter = Limiter(5, granted=GRANTED, idle_s=idle_s, held_s=held_s)
         await limiter.acquire()
         return now_s()
 
@@ -257,7 +258,7 @@ def test_a_slot_is_given_back_once() -> None:
     """Giving a slot back twice is a mistake of the program and is said so."""
 
     async def main() -> None:
-        limiter = Limiter(1)
+        limiter = Limiter(1, granted=GRANTED)
         slot = await limiter.acquire()
         limiter.release(slot, Signal.ANSWERED)
         limiter.release(slot, Signal.ANSWERED)

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from dispatcher import ledger
+from dispatcher.channels import CHANNELS, DEFAULT, read_agent_id
 from dispatcher.cli.printing import local_time, print_json, print_lines
 from dispatcher.cli.settings import Settings, shared_options
 from dispatcher.errors import ExitCode, UsageError
@@ -16,12 +17,13 @@ from dispatcher.ledger import AgentRecord
 from dispatcher.limiter import Learnt, warm_up_left_s
 from dispatcher.text import format_duration
 
-_SCOPE = re.compile("[0-9a-f]{24}|api_key:[0-9a-f]{16}")
+_KEY_SCOPE = re.compile("api_key:[0-9a-f]{16}")
+_LIMITS = sorted({limit for channel in CHANNELS.values() for limit in channel.limits.granted})
 
 
 @click.command()
 @click.argument("agent", required=False)
-@click.argument("sessions_per_second", required=False, type=click.Choice(["1", "3", "5"]))
+@click.argument("sessions_per_second", required=False, type=click.Choice([str(limit) for limit in _LIMITS]))
 @click.option("--at", "changed_at", type=click.DateTime(["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S"]), help="Local time.")
 @shared_options
 @click.pass_obj
@@ -31,9 +33,9 @@ def limit(settings: Settings, agent: str | None, sessions_per_second: str | None
     if changed_at and not sessions_per_second:
         raise UsageError("--at goes with an agent and a number: the limit that was changed then")
     if agent and sessions_per_second:
-        _record_change(locator, agent.lower(), int(sessions_per_second), changed_at)
+        _record_change(locator, _read_scope(agent), int(sessions_per_second), changed_at)
     with ledger.open_reader(locator) as connection:
-        known = ledger.list_agents(connection) if agent is None else [ledger.find_limit(connection, agent.lower())]
+        known = ledger.list_agents(connection) if agent is None else [ledger.find_limit(connection, _read_scope(agent))]
     found = [one for one in known if one is not None]
     if agent and not found:
         raise UsageError(f"{locator}: no agent {agent}; `dispatcher limit` lists the agents it knows")
@@ -45,14 +47,21 @@ def limit(settings: Settings, agent: str | None, sessions_per_second: str | None
     return ExitCode.OK
 
 
+def _read_scope(agent: str) -> str:
+    """Return what an agent, or the agents of an API key, are called in the ledger."""
+    return read_agent_id(agent) or agent.lower()
+
+
 def _record_change(locator: str, scope: str, sessions_per_second: int, changed_at: datetime | None) -> None:
-    if not _SCOPE.fullmatch(scope):
-        raise UsageError(f"{scope!r} is no agent: write its id of 24 letters and digits, or api_key:... as listed")
+    if not read_agent_id(scope) and not _KEY_SCOPE.fullmatch(scope):
+        form = DEFAULT.words.agent_id
+        raise UsageError(f"{scope!r} is no agent: write its id of {form}, or api_key:... as listed")
     now = datetime.now().astimezone()
     moment = changed_at.astimezone() if changed_at else now
     if moment > now:
         raise UsageError(f"--at {moment:%Y-%m-%d %H:%M}: lies in the future; record the change once it is made")
-    ledger.change(locator, ledger.set_limit, scope, sessions_per_second, moment)
+    warm_up_s = DEFAULT.limits.warm_up_s
+    ledger.change(locator, ledger.set_limit, scope, sessions_per_second, moment, warm_up_s=warm_up_s)
 
 
 def _agent_as_json(agent: AgentRecord) -> dict[str, Any]:

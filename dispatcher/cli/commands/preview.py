@@ -21,8 +21,8 @@ from dispatcher.models import Refusal
 @click.pass_obj
 def preview(settings: Settings, campaign_path: Path, file: Path | None, row_number: int | None) -> int:
     """Print the exact requests, one JSON body a line, byte for byte what `send` posts."""
+    from dispatcher.channels import channel_of
     from dispatcher.pipeline import preview_requests
-    from dispatcher.pipeline.channels import channel_of
 
     campaign = open_campaign(campaign_path)
     requests, refusals = JsonList(), 0
