@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2] / "dispatcher"
 VENDOR_WORDS = ("ai studio", "vonage", "nexmo", "vgai", "whatsapp", "hex digits")
 SAID_ELSEWHERE = {
     "cli/commands/__init__.py": "what the sandbox command stands in for",
-    "loader/values/phone_numbers.py": "links and schemes that people paste for a number, and that a fixed line rarely has it",
+    "loader/values/phone_numbers.py": "what people paste for a number, and that a fixed line rarely has it",
 }
 """Files outside the two rooms that name a vendor where people read, and why."""
 

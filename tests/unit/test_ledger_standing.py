@@ -55,7 +55,7 @@ def test_every_campaign_stands_somewhere(path: Path) -> None:
         send(writer, 1, ACCEPTED)
         send(writer, 2, IN_DOUBT)
         run_id = begin_run(writer)
-        writer.call(ledger.set_limit, "agent", 5, AT_NOON).result()
+        writer.call(ledger.set_limit, "agent", 5, AT_NOON, warm_up_s=300.0).result()
 
     second, first = ledger.read_standings(path)
 
@@ -75,7 +75,7 @@ def test_both_ways_to_ask_find_the_same(path: Path) -> None:
     with writing(path) as writer:
         load(writer, [person(index) for index in range(3)])
         send(writer, 1, ACCEPTED)
-        writer.call(ledger.set_limit, "api_key:0", 3, AT_NOON).result()
+        writer.call(ledger.set_limit, "api_key:0", 3, AT_NOON, warm_up_s=300.0).result()
         in_a_run = writer.call(ledger.count_states, 1).result(), writer.call(ledger.find_limit, "agent").result()
 
     (standing,) = ledger.read_standings(path)

@@ -5,6 +5,7 @@ import json
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -42,7 +43,7 @@ async def post(sandbox: Sandbox, body: object, *, method: str = "POST", path: st
     """Send one request and return status and parsed answer."""
     headers = {"X-Vgai-Key": key} if key else {}
     async with (
-        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session,
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session,
         session.request(method, sandbox.endpoint + path, json=body, headers=headers) as response,
     ):
         return response.status, await response.json()
@@ -234,6 +235,13 @@ def test_every_field_is_checked(changes: dict[str, Any], faults: list[str]) -> N
     assert find_faults(make_body(**changes)) == faults
 
 
+@pytest.fixture
+def _one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All requests of a test reach the sandbox in the same second, however long they take."""
+    monkeypatch.setattr("dispatcher.sandbox.server.time", SimpleNamespace(monotonic=lambda: 1_000.0))
+
+
+@pytest.mark.usefixtures("_one_moment")
 def test_the_answer_above_the_limit_is_the_one_seen_in_the_wild() -> None:
     """Above the limit comes 429 with the vendor's text, and no session is started."""
 
@@ -247,6 +255,7 @@ def test_the_answer_above_the_limit_is_the_one_seen_in_the_wild() -> None:
     assert (sandbox.accepted, sandbox.refused, sandbox.throttled) == (2, 1, 1)
 
 
+@pytest.mark.usefixtures("_one_moment")
 def test_each_agent_has_a_limit_of_its_own() -> None:
     """A full second of one agent does not touch another."""
 
@@ -259,6 +268,7 @@ def test_each_agent_has_a_limit_of_its_own() -> None:
     assert statuses == [200, 200, 429]
 
 
+@pytest.mark.usefixtures("_one_moment")
 def test_a_raised_limit_counts_as_one_until_it_takes_effect() -> None:
     """Right after a raise the agent still gets one session per second, as the vendor warns."""
 
@@ -333,8 +343,11 @@ def test_an_unanswered_number_is_in_the_journal_as_what_it_was(number: str, entr
     journal = tmp_path / "journal.jsonl"
 
     async def once(sandbox: Sandbox) -> list[dict[str, Any]]:
+        request = asyncio.create_task(post(sandbox, make_body(number)))
+        while not read_journal(journal):  # noqa: ASYNC110  # the journal is a file
+            await asyncio.sleep(0.005)
         with pytest.raises((aiohttp.ClientError, TimeoutError)):
-            await asyncio.wait_for(post(sandbox, make_body(number)), 0.3)
+            await asyncio.wait_for(request, 0.3)
         return read_journal(journal)
 
     lines, _ = with_sandbox(once, SandboxOptions(limit=1000, journal_path=journal))
@@ -394,7 +407,7 @@ def test_status_callbacks_go_to_a_receiver_on_this_machine() -> None:
         receiver = await asyncio.start_server(receive, "127.0.0.1", 0)
         port = receiver.sockets[0].getsockname()[1]
         await post(sandbox, make_body(status_url=f"http://127.0.0.1:{port}/cb?row=17"))
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(60):
             while len(events) < 3:  # noqa: ASYNC110  # the receiver is a plain socket server
                 await asyncio.sleep(0.005)
         receiver.close()

@@ -178,12 +178,12 @@ def test_a_message_is_always_one_short_line(message: Any, answer: str) -> None:
 
 def test_cleaning_stays_quick_on_hostile_text() -> None:
     """A server cannot keep the program busy with text that resembles numbers without end."""
-    began = time.perf_counter()
+    began_s = time.process_time()
 
     for text in ("1 " * 2048, "1-" * 2048, "1" * 4096, "\x1b[" * 2048, "1" * 9 + "x"):
         clean_answer(text, SECRETS)
 
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began_s < 0.5
 
 
 @pytest.mark.parametrize(

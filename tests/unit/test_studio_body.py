@@ -484,6 +484,7 @@ def test_body_keeps_the_rules_and_the_values(a: str, b: str, sources: list[str],
 
 
 def _fill_once(text: str, a: str, b: str) -> str:
-    """Put the values in by cutting the text, so that a value is never looked at."""
+    """Put the values in by cutting the text, so that a value is never looked at; a text around them has no gaps."""
     before_b = [piece.split("{a}") for piece in text.split("{b}")]
-    return b.join(a.join(pieces) for pieces in before_b)
+    filled = b.join(a.join(pieces) for pieces in before_b)
+    return filled if text in ("{a}", "{b}") else " ".join(filter(None, filled.split(" ")))

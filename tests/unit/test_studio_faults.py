@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -38,7 +39,11 @@ KEY = "canary-4f1c"
 BODY = b'{"to":"12025550123"}'
 LARGE_BODY = b'{"to":"' + b"1" * 1_000_000 + b'"}'
 # Short enough for a quick run, long enough for a busy machine: loopback answers within a few milliseconds.
-QUICK = Timeouts(total_s=0.6, connect_s=0.3, sock_connect_s=0.3, sock_read_s=0.35, body_s=0.15)
+PATIENT = Timeouts(total_s=60, connect_s=60, sock_connect_s=60, sock_read_s=60, body_s=60)
+"""For servers that do something: nothing ends by the clock, however busy the machine is."""
+
+SHORT = Timeouts(total_s=1.5, connect_s=60, sock_connect_s=60, sock_read_s=0.35, body_s=0.15)
+"""For servers that leave the client waiting: silence ends soon, and what trickles in a little later."""
 
 CLOSED = "the connection was closed before an answer came"
 BROKE = "the connection broke before an answer came"
@@ -53,7 +58,7 @@ BROKEN_OFF = "HTTP 200 (the answer broke off)"
 
 
 async def send(
-    url: str, *, body: bytes = BODY, timeouts: Timeouts = QUICK, tls: ssl.SSLContext | None = None
+    url: str, *, body: bytes = BODY, timeouts: Timeouts = PATIENT, tls: ssl.SSLContext | None = None
 ) -> AttemptResult:
     """Send one request with a studio of its own."""
     async with Studio(KEY, timeouts=timeouts, tls=tls) as studio:
@@ -99,7 +104,7 @@ def facts_of(result: AttemptResult) -> tuple[Outcome, str, int | None, bool]:
 )
 def test_a_delivered_request_without_a_status_line_is_in_doubt(script: Script, reason: str) -> None:
     """The whole request arrived and no answer says what became of it: nobody may call it unsent or failed."""
-    result, server = play(script)
+    result, server = play(script, timeouts=SHORT if reason == SILENT else PATIENT)
 
     assert facts_of(result) == (Outcome.IN_DOUBT, reason, None, True)
     assert result.stop is None
@@ -120,7 +125,7 @@ def test_a_delivered_request_without_a_status_line_is_in_doubt(script: Script, r
 )
 def test_a_request_that_may_have_left_is_in_doubt(script: Script, body: bytes) -> None:
     """From this side an unread request looks like a lost answer, so it is in doubt as well."""
-    result, server = play(script, body=body)
+    result, server = play(script, body=body, timeouts=SHORT)
 
     assert (result.outcome, result.http_status) == (Outcome.IN_DOUBT, None)
     assert result.reason.removesuffix(" (ECONNRESET)").removesuffix(" (EPIPE)") in {CLOSED, BROKE, SILENT}
@@ -198,12 +203,12 @@ async def bad_chunk(peer: Peer) -> None:
 )
 def test_no_body_changes_an_accepted_request(script: Script, reason: str) -> None:
     """A 2xx is accepted from its status line, whatever the body is or does, and soon."""
-    result, server = play(script)
+    result, server = play(script, timeouts=replace(PATIENT, body_s=0.15 if reason == BROKEN_OFF else 60))
 
     assert (result.outcome, result.reason) == (Outcome.ACCEPTED, reason)
     assert result.session_id is None
     assert len(result.answer.encode()) <= 4096
-    assert result.latency_ms < 500
+    assert result.latency_ms < 30_000
     assert len(server.seen.requests) == 1
 
 
@@ -317,7 +322,7 @@ def test_waiting_too_long_for_a_free_connection_is_unsent() -> None:
     async def run() -> tuple[AttemptResult, AttemptResult, FaultServer]:
         async with (
             FaultServer(answer_with(b"", hang)) as server,
-            Studio(KEY, connections=1, timeouts=Timeouts(60, 0.2, 60, 60)) as studio,
+            Studio(KEY, connections=1, timeouts=replace(PATIENT, connect_s=1.0)) as studio,
         ):
             first = asyncio.create_task(studio.send(server.url, BODY))
             await asyncio.sleep(0)
@@ -336,7 +341,7 @@ def test_waiting_too_long_for_a_free_connection_is_unsent() -> None:
     "timeouts",
     [
         pytest.param(Timeouts(60, 60, 60, 0.2), id="sock_read time-out"),
-        pytest.param(Timeouts(0.2, 60, 60, 60), id="total time-out"),
+        pytest.param(Timeouts(1.0, 60, 60, 60), id="total time-out"),
     ],
 )
 def test_silence_is_in_doubt_whichever_time_out_ends_it(timeouts: Timeouts) -> None:
@@ -345,6 +350,12 @@ def test_silence_is_in_doubt_whichever_time_out_ends_it(timeouts: Timeouts) -> N
 
     assert facts_of(result) == (Outcome.IN_DOUBT, SILENT, None, True)
     assert len(server.seen.requests) == 1
+
+
+async def take_turns() -> None:
+    """Let the loop turn so often that what the server has written has been read, however long that takes."""
+    for _ in range(100):
+        await asyncio.sleep(0)
 
 
 def trust_stand_in() -> ssl.SSLContext:
@@ -440,7 +451,9 @@ def test_a_handshake_that_fails_is_unsent(end: str, reason: str) -> None:
 
     async def run() -> tuple[AttemptResult, FaultServer]:
         async with FaultServer(lambda peer: greet_then(peer, end)) as server:
-            return await send(server.url.replace("http:", "https:"), tls=trust_stand_in()), server
+            url = server.url.replace("http:", "https:")
+            timeouts = replace(PATIENT, connect_s=1.0) if end == "hang" else PATIENT
+            return await send(url, tls=trust_stand_in(), timeouts=timeouts), server
 
     result, server = asyncio.run(run())
 
@@ -476,7 +489,7 @@ def test_an_answer_that_comes_unasked_is_never_taken_for_the_next_one() -> None:
             await peer.write(unasked)
             await hang(peer)
 
-        async with FaultServer(script) as server, Studio(KEY, timeouts=QUICK) as studio:
+        async with FaultServer(script) as server, Studio(KEY, timeouts=PATIENT) as studio:
             first = await studio.send(server.url, BODY)
             await asyncio.sleep(0.05)
             return [first, await studio.send(server.url, BODY)]
@@ -490,16 +503,21 @@ def test_nothing_leaves_on_a_connection_where_something_waits_to_be_read() -> No
     """What a server says to an idle connection is no answer; the next request stays here and is unsent."""
 
     async def run() -> tuple[list[AttemptResult], int]:
+        answered, spoken = asyncio.Event(), asyncio.Event()
+
         async def script(peer: Peer) -> None:
             await peer.read_request()
             await peer.write(http(429))
-            await asyncio.sleep(0.02)
+            await answered.wait()
             await peer.write(http(200, b'{"session_id":"stale"}'))
+            spoken.set()
             await hang(peer)
 
-        async with FaultServer(script) as server, Studio(KEY, timeouts=QUICK) as studio:
+        async with FaultServer(script) as server, Studio(KEY, timeouts=PATIENT) as studio:
             first = await studio.send(server.url, BODY)
-            await asyncio.sleep(0.05)
+            answered.set()
+            await spoken.wait()
+            await take_turns()
             return [first, await studio.send(server.url, BODY)], len(server.seen.requests)
 
     results, requests = asyncio.run(run())
@@ -516,7 +534,7 @@ def test_cookies_are_never_sent_back() -> None:
     async def run() -> list[bytes]:
         async with (
             FaultServer(answer_with(http(200, headers=baked | {"Connection": "close"}))) as server,
-            Studio(KEY, timeouts=QUICK) as studio,
+            Studio(KEY, timeouts=PATIENT) as studio,
         ):
             for _ in range(2):
                 await studio.send(server.url.replace("127.0.0.1", "localhost"), BODY)
@@ -565,17 +583,16 @@ def test_a_cancelled_request_still_has_an_outcome(
     """Stopping the program loses nothing that is known, and the wish to stop stays visible to the caller."""
 
     async def work(url: str) -> tuple[AttemptResult, bool]:
-        result = await send(url, timeouts=Timeouts(5, 5, 5, 5, 5))
+        result = await send(url)
         task = asyncio.current_task()
         return result, task is not None and task.cancelling() > 0
 
     async def run() -> tuple[AttemptResult, bool]:
         async with FaultServer(script) as server:
             task = asyncio.create_task(work(server.url))
-            async with asyncio.timeout(2):
-                while not server.seen.requests:  # noqa: ASYNC110  # the server is a plain socket
-                    await asyncio.sleep(0.005)
-                await asyncio.sleep(0.02)
+            while not server.seen.requests:  # noqa: ASYNC110  # the server is a plain socket
+                await asyncio.sleep(0.005)
+            await take_turns()
             task.cancel()
             return await task
 
@@ -589,7 +606,7 @@ def test_a_request_cancelled_while_connecting_is_unsent() -> None:
     """Before the connection stands no byte can have left."""
 
     async def run(url: str) -> AttemptResult:
-        task = asyncio.create_task(send(url, timeouts=Timeouts(5, 5, 5, 5, 5)))
+        task = asyncio.create_task(send(url))
         await asyncio.sleep(0.05)
         task.cancel()
         return await task
