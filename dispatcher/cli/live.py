@@ -32,11 +32,11 @@ class View(Protocol):
         """Leave the screen tidy."""
 
 
-def choose_view(settings: Settings, order: SendOptions) -> View:
+def choose_view(settings: Settings, options: SendOptions) -> View:
     """Return what fits the output: JSON lines, a bar on a terminal, lines elsewhere."""
     if settings.json:
         return JsonView()
-    return TextView(settings, order)
+    return TextView(settings, options)
 
 
 class JsonView:
@@ -98,9 +98,9 @@ def _summary_as_json(summary: Summary) -> dict[str, Any]:
 class TextView:
     """Words for people: the result on stdout, everything else on stderr."""
 
-    def __init__(self, settings: Settings, order: SendOptions) -> None:
+    def __init__(self, settings: Settings, options: SendOptions) -> None:
         self._settings = settings
-        self._options = order
+        self._options = options
         self._summaries: list[Summary] = []
         self._held_back: list[str] = []
         self._last_line_s = time.monotonic()

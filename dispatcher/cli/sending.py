@@ -1,4 +1,4 @@
-"""What `send` and `retry` share: their options, the order they make of them, and the run under a person's eyes."""
+"""What `send` and `retry` share: their options, and the run under a person's eyes."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -49,55 +49,55 @@ def send_options(function: _F) -> _F:
 def make_options(
     settings: Settings,
     campaigns: tuple[Campaign, ...],
-    options: dict[str, Any],
+    typed: dict[str, Any],
     *,
     command: str = "send",
     retry_outcomes: tuple[Outcome, ...] = (),
     needs_key: bool = True,
 ) -> "SendOptions":
-    """Return what the options ask for.
+    """Return what was typed as the pipeline takes it.
 
     Raises:
         UsageError: there is no API key where one is needed, or the campaigns have no ledger in common.
     """
     from dispatcher.pipeline import SendOptions
 
-    sandbox = options["sandbox"]
+    sandbox = typed["sandbox"]
     return SendOptions(
         campaigns=campaigns,
         locator=settings.locate_ledger(campaigns, sandbox=sandbox),
         api_key=read_api_key(os.environ) if needs_key and not sandbox else _KEY_OF_NOBODY,
         today=local_date(),
-        recipients_path=options["recipients"],
+        recipients_path=typed["recipients"],
         command=command,
         retry_outcomes=retry_outcomes,
-        people_max=options["people_max"],
-        duration_max_s=options["max_duration"],
-        wait_lock_s=options["wait_lock"],
-        warm_up=not sandbox if options["warm_up"] is None else options["warm_up"],
-        accept_refused=options["accept_refused"],
+        people_max=typed["people_max"],
+        duration_max_s=typed["max_duration"],
+        wait_lock_s=typed["wait_lock"],
+        warm_up=not sandbox if typed["warm_up"] is None else typed["warm_up"],
+        accept_refused=typed["accept_refused"],
         sandbox=sandbox,
-        keep_sandbox_ledger=options["keep"] or command == "retry",
+        keep_sandbox_ledger=typed["keep"],
     )
 
 
-def run_send(settings: Settings, order: "SendOptions", *, yes: bool) -> int:
+def run_send(settings: Settings, options: "SendOptions", *, yes: bool) -> int:
     """Send under the eyes of whoever watches: ask before, show meanwhile, heed signals; return the exit code."""
     from dispatcher.cli.live import choose_view
     from dispatcher.pipeline import StopSwitch
     from dispatcher.pipeline import send as send_all
 
     stop = StopSwitch()
-    view = choose_view(settings, order)
+    view = choose_view(settings, options)
     can_ask = is_terminal() and not settings.no_input
-    is_asking = can_ask and not (yes or order.sandbox)
+    is_asking = can_ask and not (yes or options.sandbox)
 
     def put(question: Callable[[], _T]) -> _T:
         view.clear()
         return ask(question, is_stopped=stop.is_requested)
 
     def confirm(plans: "list[Plan]") -> bool:
-        return not is_asking or put(lambda: click.confirm(ask_to_send(plans, order.people_max), err=True))
+        return not is_asking or put(lambda: click.confirm(ask_to_send(plans, options.people_max), err=True))
 
     def show(event: "Progress") -> None:
         with unread_tolerated():  # who stops reading does not mean that the rows should not be sent
@@ -106,23 +106,23 @@ def run_send(settings: Settings, order: "SendOptions", *, yes: bool) -> int:
     # First INT, TERM or HUP: no new rows. Second: stop now.
     with stop_signals_handled(lambda *_: stop.request()), _closing(view):
         try:
-            return send_all(order, on_progress=show, stop=stop, confirm=confirm)
+            return send_all(options, on_progress=show, stop=stop, confirm=confirm)
         except HiddenRowsError as error:
             if not can_ask:
                 raise
-            decided = put(partial(_decide_hidden, order, error))
+            decided = put(partial(_decide_hidden, options, error))
             return send_all(decided, on_progress=show, stop=stop, confirm=confirm)
 
 
-def _decide_hidden(order: "SendOptions", error: HiddenRowsError) -> "SendOptions":
+def _decide_hidden(options: "SendOptions", error: HiddenRowsError) -> "SendOptions":
     """Ask what the rows that Excel hides are meant to be; they are left out unless somebody says otherwise."""
     click.echo(str(error), err=True)
     choices = click.Choice(["skip", "include", "stop"])
     choice: Any = click.prompt("Hidden rows", type=choices, default="skip", err=True)
     if choice == "stop":
         raise click.Abort
-    decided = [replace(one, sheet=replace(one.sheet, hidden_rows=choice)) for one in order.campaigns]
-    return replace(order, campaigns=tuple(decided))
+    decided = [replace(one, sheet=replace(one.sheet, hidden_rows=choice)) for one in options.campaigns]
+    return replace(options, campaigns=tuple(decided))
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from dispatcher import ledger
+from dispatcher.errors import ExitCode
 from dispatcher.ledger import Change
 from dispatcher.limiter import seconds_at_limit
 from dispatcher.models import Campaign, Notice, Recipient, Refusal, State
@@ -103,6 +104,12 @@ class CheckReport:
     def doubt(self) -> str:
         """Why the file as a whole is in question; empty when it is not."""
         return doubt_sheet(self.refused.count, self.rows)
+
+    def exit_code(self, *, accept_refused: bool) -> ExitCode:
+        """Return what `check` ends with; ``accept_refused`` when somebody trusts the file all the same."""
+        if self.doubt and not accept_refused:
+            return ExitCode.SHEET_REFUSED
+        return ExitCode.ROWS_NEED_ATTENTION if self.refused.count else ExitCode.OK
 
 
 @rare_collections()

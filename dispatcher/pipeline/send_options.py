@@ -45,8 +45,8 @@ class SendOptions:
 
     @property
     def starts_afresh(self) -> bool:
-        """Whether the ledger of an earlier rehearsal is removed first."""
-        return self.sandbox and not self.keep_sandbox_ledger
+        """Whether the ledger of an earlier rehearsal is removed first; a retry needs what failed in it."""
+        return self.sandbox and not self.keep_sandbox_ledger and self.command != "retry"
 
 
 def refuse_contradictions(options: SendOptions) -> None:

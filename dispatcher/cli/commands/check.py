@@ -59,10 +59,10 @@ def check(
         )
     elif not settings.quiet or report.refused.count:
         print_lines(describe_check(report))
-    if report.doubt and not accept_refused:
+    code = report.exit_code(accept_refused=accept_refused)
+    if code == ExitCode.SHEET_REFUSED:
         click.echo(f"dispatcher: {report.path.name}: {report.doubt}", err=True)
-        return ExitCode.SHEET_REFUSED
-    return ExitCode.ROWS_NEED_ATTENTION if report.refused.count else ExitCode.OK
+    return code
 
 
 @contextmanager

@@ -19,11 +19,11 @@ from dispatcher.models import Outcome
 @send_options
 @shared_options
 @click.pass_obj
-def retry(settings: Settings, /, campaign_path: Path, only: str, yes: bool, **options: Any) -> int:
+def retry(settings: Settings, /, campaign_path: Path, only: str, yes: bool, **typed: Any) -> int:
     """Put failed rows back and send what is due."""
     outcomes = _parse_outcomes(only)
-    order = make_options(settings, (open_campaign(campaign_path),), options, command="retry", retry_outcomes=outcomes)
-    return run_send(settings, order, yes=yes)
+    options = make_options(settings, (open_campaign(campaign_path),), typed, command="retry", retry_outcomes=outcomes)
+    return run_send(settings, options, yes=yes)
 
 
 def _parse_outcomes(only: str) -> tuple[Outcome, ...]:

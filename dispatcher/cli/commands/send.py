@@ -25,15 +25,15 @@ if TYPE_CHECKING:  # the pipeline is heavy, and a help text does not need it
 @click.option("-n", "--dry-run", is_flag=True, help="Say what would be sent; open no connection.")
 @shared_options
 @click.pass_obj
-def send(settings: Settings, /, campaign_paths: tuple[Path, ...], dry_run: bool, yes: bool, **options: Any) -> int:
+def send(settings: Settings, /, campaign_paths: tuple[Path, ...], dry_run: bool, yes: bool, **typed: Any) -> int:
     """Send everything that is due, once."""
     campaigns = tuple(open_campaign(path) for path in campaign_paths)
     if dry_run:
-        return _dry_run(settings, make_options(settings, campaigns, options, needs_key=False))
-    return run_send(settings, make_options(settings, campaigns, options), yes=yes)
+        return _dry_run(settings, make_options(settings, campaigns, typed, needs_key=False))
+    return run_send(settings, make_options(settings, campaigns, typed), yes=yes)
 
 
-def _dry_run(settings: Settings, order: "SendOptions") -> int:
+def _dry_run(settings: Settings, options: "SendOptions") -> int:
     from dispatcher.pipeline import Warned, dry_run
 
     def tell(event: "WouldSend | Warned") -> None:
@@ -44,7 +44,7 @@ def _dry_run(settings: Settings, order: "SendOptions") -> int:
         else:
             _tell_campaign(settings, event)
 
-    return dry_run(order, kept_max=PROBLEMS_SHOWN, on_progress=tell)
+    return dry_run(options, kept_max=PROBLEMS_SHOWN, on_progress=tell)
 
 
 def _tell_warning(settings: Settings, text: str) -> None:
