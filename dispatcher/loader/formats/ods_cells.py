@@ -6,6 +6,7 @@ Source: OpenDocument 1.3, part 3: 19.385 for the types of values, 6.1.2 to 6.1.5
 import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 from dispatcher.loader.values.cells import (
     EMPTY,
@@ -24,11 +25,13 @@ OFFICE = "urn:oasis:names:tc:opendocument:xmlns:office:1.0 "
 TABLE = "urn:oasis:names:tc:opendocument:xmlns:table:1.0 "
 TEXT = "urn:oasis:names:tc:opendocument:xmlns:text:1.0 "
 _CALCEXT = "urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0 "
+_VALUE_TYPE, _SPECIAL_TYPE, _VALUE = f"{OFFICE}value-type", f"{_CALCEXT}value-type", f"{OFFICE}value"
+_STRING_VALUE, _FORMULA, _ERROR = f"{OFFICE}string-value", f"{TABLE}formula", f"{TABLE}error"
 
 _NUMBERS = ("float", "percentage", "currency")
 _ERROR_NAME = re.compile(r"#(?:N/A|REF!|VALUE!|DIV/0!|NAME\?|NUM!|NULL!)|Err:\d{3}")
 _DURATION = re.compile(r"(-?)P(?:(\d{1,6})D)?T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9}(?:[.,]\d+)?)S)?")
-_SPACE = re.compile("[ \t\r\n]+")
+_SPACES = re.compile("[ \t\r\n]{2,}|[\t\r\n]")
 _LAST_ZEROS = re.compile(r"[.,]0+\Z")
 # What LibreOffice shows in its usual languages; the formula gives 1 or 0, and only its format makes a word of it.
 _TRUE = re.compile(
@@ -65,7 +68,7 @@ class ShownText:
 
     def add(self, text: str) -> None:
         """Add what stands in the XML."""
-        text = _SPACE.sub(" ", text)
+        text = _SPACES.sub(" ", text)
         if text.startswith(" ") and not self._takes_space:
             text = text[1:]
         if text:
@@ -94,25 +97,28 @@ def read_cell(attributes: Mapping[str, str], shown: str, *, is_calculated: bool)
         is_calculated: whether an office program wrote the file; it leaves out the result of a formula only when
             it is an empty text.
     """
-    kind = attributes.get(f"{OFFICE}value-type")
-    if attributes.get(f"{_CALCEXT}value-type") == "error" or f"{TABLE}error" in attributes:
-        return read_error(shown if _ERROR_NAME.fullmatch(shown) else "#?")
-    if _ERROR_NAME.fullmatch(shown):
+    kind = attributes.get(_VALUE_TYPE)
+    if shown[:1] in ("#", "E") and _ERROR_NAME.fullmatch(shown):
         return read_error(shown)
-    if kind is None and f"{TABLE}formula" in attributes and not is_calculated:
+    if attributes.get(_SPECIAL_TYPE) == "error" or _ERROR in attributes:
+        return read_error("#?")
+    if kind == "string":
+        text = attributes.get(_STRING_VALUE, shown)
+        return CellText(text) if text else EMPTY
+    if kind is None and _FORMULA in attributes and not is_calculated:
         return UNCALCULATED
-    if kind in _NUMBERS and f"{OFFICE}value" in attributes:
-        return _read_number(attributes[f"{OFFICE}value"], kind, shown)
+    if kind in _NUMBERS and _VALUE in attributes:
+        return _read_number(attributes[_VALUE], kind, shown)
     if kind == "boolean":
         return read_bool(attributes.get(f"{OFFICE}boolean-value") == "true")
     if kind == "date":
         return _read_date(attributes.get(f"{OFFICE}date-value", ""))
     if kind == "time":
         return _read_duration(attributes.get(f"{OFFICE}time-value", ""))
-    text = attributes.get(f"{OFFICE}string-value", shown) if kind == "string" else shown
-    return CellText(text) if text else EMPTY
+    return CellText(shown) if shown else EMPTY
 
 
+@lru_cache(maxsize=10_000)  # the same numbers come again and again
 def _read_number(digits: str, kind: str, shown: str) -> CellText:
     number = float(digits)
     if number in (0, 1) and (_TRUE if number else _FALSE).fullmatch(shown.upper()):

@@ -26,6 +26,9 @@ _IGNORED = frozenset(
         f"{TABLE}shapes", f"{OFFICE}forms",
     )
 )  # fmt: skip
+_TABLE = f"{TABLE}table"
+_ROWS_REPEATED, _COLUMNS_REPEATED = f"{TABLE}number-rows-repeated", f"{TABLE}number-columns-repeated"
+_ROWS_SPANNED, _COLUMNS_SPANNED = f"{TABLE}number-rows-spanned", f"{TABLE}number-columns-spanned"
 _BLOCK_BYTES = 1 << 16
 _MAX_TAG_BYTES = 1 << 20  # expat keeps all of a tag at once
 _MAX_TEXT = 250_000  # characters; a cell of Excel holds 32,767
@@ -79,7 +82,7 @@ class OdsContent:
             f"{TABLE}table-row-group": lambda attributes: self._groups.append(
                 attributes.get(f"{TABLE}display") == "false"
             ),
-            f"{TABLE}table": self._start_table,
+            _TABLE: self._start_table,
             f"{TABLE}null-date": self._start_null_date,
             f"{_STYLE}style": self._start_style,
             f"{_STYLE}table-properties": self._start_table_properties,
@@ -117,7 +120,7 @@ class OdsContent:
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._events += 1
-        is_table_in_cell = self._attributes is not None and name == f"{TABLE}table"
+        is_table_in_cell = name == _TABLE and self._attributes is not None
         if self._ignored_depth or name in _IGNORED or name.startswith(_DRAWING) or is_table_in_cell:
             self._ignored_depth += 1
         elif begin := self._on_start.get(name):
@@ -146,7 +149,7 @@ class OdsContent:
         self._row_number, self._groups = 0, []
 
     def _start_row(self, attributes: dict[str, str]) -> None:
-        self._row_repeats = _read_repeats(attributes, "number-rows-repeated")
+        self._row_repeats = _read_repeats(attributes, _ROWS_REPEATED)
         self._row_is_hidden = any(self._groups) or attributes.get(f"{TABLE}visibility") in ("collapse", "filter")
         self._position, self._cells = 0, {}
 
@@ -179,19 +182,20 @@ class OdsContent:
 
     def _end_cell(self) -> None:
         attributes = self._attributes or {}
-        repeats = _read_repeats(attributes, "number-columns-repeated")
+        repeats = _read_repeats(attributes, _COLUMNS_REPEATED)
         cell = EMPTY if self._is_covered else read_cell(attributes, str(self._shown), is_calculated=self._is_calculated)
         if cell.text or cell.fault:
             # As in every format, whatever stands beyond the limit counts as standing just beyond it.
-            first, last = (min(position, MAX_COLUMNS) for position in (self._position, self._position + repeats - 1))
-            self._cells |= dict.fromkeys(range(first, last + 1), cell)
+            first, last = min(self._position, MAX_COLUMNS), min(self._position + repeats - 1, MAX_COLUMNS)
+            for position in range(first, last + 1):
+                self._cells[position] = cell
         self._keep_merged(attributes)
         self._position += repeats
         self._attributes = None
 
     def _keep_merged(self, attributes: dict[str, str]) -> None:
-        rows = _read_repeats(attributes, "number-rows-spanned")
-        columns = _read_repeats(attributes, "number-columns-spanned")
+        rows = _read_repeats(attributes, _ROWS_SPANNED)
+        columns = _read_repeats(attributes, _COLUMNS_SPANNED)
         merged = self.sheets[-1].merged
         if rows * columns > 1 and len(merged) < MAX_MERGED:
             top, left = self._row_number + 1, self._position
@@ -228,7 +232,7 @@ class OdsContent:
 
 
 def _read_repeats(attributes: dict[str, str], name: str) -> int:
-    return max(1, int(attributes.get(TABLE + name, 1)))
+    return max(1, int(attributes[name])) if name in attributes else 1
 
 
 def _refuse_document_type(*_: object) -> None:
