@@ -26,10 +26,10 @@ def find_encoding(path: Path, stated: str | None) -> str:
     Raises:
         SheetError: the file is no text in that encoding or surely in another one, or holds NUL characters.
     """
-    mark = _find_byte_order_mark(path)
-    encoding = (mark or "utf-8-sig") if stated is None else _normalise(path, stated)
+    named = _find_byte_order_mark(path)
+    encoding = (named or "utf-8-sig") if stated is None else _normalise(path, stated)
     if not encoding.startswith("utf"):
-        _refuse_unicode(path, stated or encoding, mark)
+        _refuse_unicode(path, stated or encoding, named)
     try:
         _check_text(path, _decode_blocks(path, encoding))
     except UnicodeError:
@@ -57,14 +57,14 @@ def _find_byte_order_mark(path: Path) -> str:
     return "utf-8-sig" if start.startswith(codecs.BOM_UTF8) else ""
 
 
-def _refuse_unicode(path: Path, stated: str, mark: str) -> None:
+def _refuse_unicode(path: Path, stated: str, named: str) -> None:
     """Refuse a file that is in Unicode although the campaign says otherwise: José would be greeted as JosÃ©.
 
     Letters of a single-byte encoding practically never happen to be whole UTF-8 sequences, all of them.
     """
-    found = (mark or "utf-8").removesuffix("-sig").upper()
+    found = (named or "utf-8").removesuffix("-sig").upper()
     is_single_byte = len(bytes(range(128, 256)).decode(stated, "replace")) == 128
-    if mark or (is_single_byte and _is_utf_8(path)):
+    if named or (is_single_byte and _is_utf_8(path)):
         raise SheetError(
             f'{path.name}: is written in {found}, not in "{stated}" as [sheet] encoding of the campaign file says;'
             " remove that line"

@@ -77,8 +77,8 @@ class RowReader:
         self._labels = dict(zip(header.keys, header.labels, strict=True))
         self._used = wanted_columns(campaign)
         self._dates = find_date_columns(campaign.message_texts) - BUILT_IN
-        order = campaign.sheet.text_dates
-        self._day_first = None if order is None else order == "day_first"
+        text_dates = campaign.sheet.text_dates
+        self._day_first = None if text_dates is None else text_dates == "day_first"
         self._is_undeclared = self._rules.written_as is None and self._rules.default_region is None
         self._guess_count, self._first_guess = 0, ""
         self._once: dict[tuple[str, str], tuple[Notice, int]] = {}

@@ -27,7 +27,7 @@ class Unreadable(NamedTuple):
     reason: str
 
 
-class _Marks(NamedTuple):
+class _BareText(NamedTuple):
     """What is left of a text once wrappers and invisible marks are gone."""
 
     text: str
@@ -109,7 +109,7 @@ def read_slowly(text: str, rules: RecipientRules) -> Number | Unreadable:
     return _read_digits(stripped, rules)
 
 
-def _strip_wrappers(text: str) -> _Marks:
+def _strip_wrappers(text: str) -> _BareText:
     text = text if text.isascii() else _to_ascii(text)
     text = text.strip()
     if text.startswith('="') and text.endswith('"'):
@@ -120,8 +120,8 @@ def _strip_wrappers(text: str) -> _Marks:
         text = "+" + text[link.end() :].partition("?")[0].partition("&")[0].replace("%2B", "+").lstrip("+ /")
     text = _read_context(_SCHEME.sub("", text).strip())
     if re.fullmatch(r"\+?\d{7,15}\.0", text):
-        return _Marks(text[:-2], ("ended in .0, which was left out",))
-    return _Marks(text)
+        return _BareText(text[:-2], ("ended in .0, which was left out",))
+    return _BareText(text)
 
 
 def _read_context(text: str) -> str:
@@ -214,11 +214,11 @@ def _count_digits(text: str) -> int:
     return sum(character.isdigit() for character in text)
 
 
-def _read_digits(marks: _Marks, rules: RecipientRules) -> Number | Unreadable:
+def _read_digits(bare: _BareText, rules: RecipientRules) -> Number | Unreadable:
     """Read a text that holds nothing but digits and separators."""
-    digits = "".join(filter(str.isdigit, marks.text))
-    notes = marks.notes
-    if "+" in marks.text:
+    digits = "".join(filter(str.isdigit, bare.text))
+    notes = bare.notes
+    if "+" in bare.text:
         parsed = _parse("+" + digits, None)
     elif rules.written_as == "national":
         parsed = _parse_national(digits, rules.default_region)
@@ -227,13 +227,13 @@ def _read_digits(marks: _Marks, rules: RecipientRules) -> Number | Unreadable:
     elif digits.startswith("00"):
         parsed = _parse("+" + digits[2:], None)
         notes += ("began with 00, which was read as +",)
-    elif digits.startswith("0") or marks.text.startswith("("):
+    elif digits.startswith("0") or bare.text.startswith("("):
         return Unreadable("has no country code: write the number as +44 7700 900123")
     else:
         parsed = _parse("+" + digits, None)
     if isinstance(parsed, Unreadable):
         return parsed
-    has_code = "+" in marks.text or digits.startswith("00") or not _is_international(rules)
+    has_code = "+" in bare.text or digits.startswith("00") or not _is_international(rules)
     return _check_number(parsed, notes, rules, has_code=has_code)
 
 
@@ -286,7 +286,7 @@ def _parse_either(digits: str, region: str) -> phonenumbers.PhoneNumber | Unread
 def _check_number(
     number: phonenumbers.PhoneNumber, notes: tuple[str, ...], rules: RecipientRules, *, has_code: bool
 ) -> Number | Unreadable:
-    """Judge a parsed number: length, numbering plan, country, kind of line."""
+    """Check a parsed number: length, numbering plan, country, kind of line."""
     possible = phonenumbers.is_possible_number_with_reason(number)
     digits = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)[1:]
     if len(digits) > _MAX_DIGITS:
