@@ -6,12 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import openpyxl
+import pytest
 
+from dispatcher.errors import SheetError
 from dispatcher.loader import Sheet, read_recipients
 from dispatcher.models import Agent, Campaign, MessageTemplate, Recipient, RecipientRules, Refusal, SheetRules
 from dispatcher.placeholders import parse_text
 from dispatcher.studio import WHATSAPP
 
+PHONE = "+12025550100"
+INCLUDE = SheetRules(hidden_rows="include")
 TODAY = date(2026, 12, 1)
 AGENT = Agent("66c0ec5d5cd447cc0bafda3b", "eu", 1, 0.0, "http://127.0.0.1:8900/messaging/conversation")
 
@@ -92,3 +96,16 @@ def write_xlsx(folder: Path, rows: Iterable[Sequence[Any]], name: str = "recipie
     path = folder / name
     workbook.save(path)
     return path
+
+
+def read_error(path: Path, rules: SheetRules = INCLUDE) -> str:
+    """Return what a file that cannot be trusted is told."""
+    with pytest.raises(SheetError) as caught:
+        read_all(path, sheet=rules)
+    return str(caught.value)
+
+
+def read_refusals(path: Path, rules: SheetRules = INCLUDE) -> list[str]:
+    """Return what is said of every row that is refused or skipped, with its row and column."""
+    rows = [found for found in read_all(path, sheet=rules) if isinstance(found, Refusal)]
+    return [f"row {found.row_number}, {found.column or '-'}: {found.reason}" for found in rows]

@@ -5,26 +5,18 @@ import zipfile
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import openpyxl
 import pytest
+import xlwt  # type: ignore[import-untyped]  # ships no types
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dispatcher.errors import SheetError
 from dispatcher.models import Recipient, Refusal, SheetRules
-from tests.support.sheets import read_all
-from tests.unit.test_loader_other import (
-    ANA,
-    BOB,
-    HEADER,
-    PHONE,
-    group,
-    hide,
-    write_ods,
-    write_xls,
-)
+from tests.support.other_workbooks import ANA, BOB, HEADER, cell, group, row, text, write_ods, write_xls
+from tests.support.sheets import PHONE, read_all
 
 CSV = (
     'sep=,\n# exported\nphone,name,when\n+12025550100,"Ana ""A""\nMaria",2026-12-31\n\n'
@@ -49,8 +41,8 @@ def make_workbook() -> dict[str, bytes]:
         ["+12025550101", True, 46359.5],
         ["+12025550102", "#N/A", "=A1"],
     ]
-    for row in rows:
-        sheet.append(row)
+    for cells in rows:
+        sheet.append(cells)
     sheet.merge_cells("B4:B5")
     sheet.row_dimensions[3].hidden = True
     file = io.BytesIO()
@@ -97,6 +89,29 @@ def mutated_workbooks(draw: st.DrawFn, intact: Mapping[str, bytes] = PARTS) -> b
     return draw(mutated(content)) if draw(st.integers(0, 3)) == 0 else content
 
 
+FILTERED = 'table:visibility="filter"'
+ODS_ROWS = (
+    row(text("00501", 'office:value="501"', "float"), cell("<text:p>A<text:s text:c='2'/>n<text:tab/>a</text:p>")),
+    row(text("3.12.", 'office:date-value="2026-12-03"', "date"), text("26:30", 'office:time-value="PT26H30M"', "time")),
+    row(text(PHONE, 'table:number-rows-spanned="2"'), text("#N/A", 'calcext:value-type="error"')),
+    row(
+        '<table:covered-table-cell/><table:table-cell table:formula="of:=[.A2]"/>', options='table:visibility="filter"'
+    ),
+    row(text("x", 'table:number-columns-repeated="3"'), options='table:number-rows-repeated="2"'),
+)
+
+
+def vary(sheet: Any) -> None:
+    """Add a hidden row, cells of all kinds and a merged one to an .xls."""
+    sheet.row(2).hidden = True
+    sheet.write(3, 0, 12025550102)
+    sheet.write(3, 1, date(2026, 12, 3), xlwt.easyxf(num_format_str="DD/MM/YYYY"))
+    sheet.write(4, 0, True)
+    sheet.write(4, 1, xlwt.Formula("A2"))
+    sheet.row(5).set_cell_error(1, 0x2A)
+    sheet.merge(5, 6, 0, 0)
+
+
 def read_whatever(folder: Path, name: str, content: bytes) -> None:
     """Read ``content`` under ``name``; fail unless it gives rows that add up or a sentence."""
     path = folder / name
@@ -108,10 +123,10 @@ def read_whatever(folder: Path, name: str, content: bytes) -> None:
             if name not in str(error):
                 pytest.fail(f"{error} does not name the file")
             continue
-        for row in rows:
-            assert isinstance(row, Recipient | Refusal)
-            assert not isinstance(row, Refusal) or row.reason
-        numbers = [row.row_number for row in rows]
+        for found in rows:
+            assert isinstance(found, Recipient | Refusal)
+            assert not isinstance(found, Refusal) or found.reason
+        numbers = [found.row_number for found in rows]
         assert numbers == sorted(numbers)
 
 
@@ -155,8 +170,8 @@ def test_broken_workbooks_are_read_or_refused(folder: Path, content: bytes) -> N
 @given(st.data())
 def test_broken_other_formats_are_read_or_refused(folder: Path, data: st.DataObject) -> None:
     """A sheet of another format with a damaged part gives rows or a sentence."""
-    ods = unpack(write_ods(folder, HEADER, ANA, group(ANA, 'table:display="false"')))
-    xls = write_xls(folder, (PHONE, "Ana"), BOB, change=hide).read_bytes()
+    ods = unpack(write_ods(folder, HEADER, ANA, group(ANA, 'table:display="false"'), *ODS_ROWS))
+    xls = write_xls(folder, (PHONE, "Ana"), BOB, change=vary).read_bytes()
     broken = {".ods": mutated_workbooks(ods), ".xls": mutated(xls)}
 
     ending = data.draw(st.sampled_from(sorted(broken)))

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import xlsxwriter
 
+from tests.support.other_workbooks import HEADER, row, text, write_ods
 from tests.support.sheets import write_xlsx
 from tests.unit.test_loader_excel import SHEET_PART, change_part
-from tests.unit.test_loader_other import HEADER, row, text, write_ods
 
 MAX_KB = 300_000
 READ = """
