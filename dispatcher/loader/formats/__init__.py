@@ -1,7 +1,7 @@
 """How each kind of file becomes tables: one file a format, each claims a file, opens it and yields rows of cells.
 
 A format is a module with the two functions of ``Format``; what it needs beyond them stands in modules that begin with
-its name. To add one: write the module, and list it in ``FORMATS`` before ``csv``, which claims whatever is left.
+its name. To add one, write the module and list it in ``FORMATS``.
 """
 
 from pathlib import Path
@@ -34,7 +34,8 @@ class Format(Protocol):
         ...
 
 
-FORMATS: tuple[Format, ...] = (ods, xlsx, xls, csv)
+FORMATS: tuple[Format, ...] = (csv, ods, xlsx, xls)
+"""The commonest first; no two claim the same file but .ods and .xlsx, of which the first one wins."""
 
 
 def open_tables(path: Path, encoding: str | None) -> list[Table]:

@@ -30,7 +30,7 @@ _SURELY_A_PHONE = re.compile(r"(?!\d{5}-\d{4}$)(?:\+(?:[ ().-]*\d){7,15}|[ ().-]
 
 
 def claims(file: FileStart) -> bool:
-    """Return whether the file may be text: so is all that nothing else is."""
+    """Return whether the file may be text: so may all that is no container of parts."""
     return not file.is_archive and not file.is_ole
 
 

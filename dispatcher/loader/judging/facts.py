@@ -30,7 +30,7 @@ class SheetFacts:
         parameters: the columns that fill a parameter of the template by themselves, folded as all columns here.
         filled: the columns that fill the template.
         beside: the columns that are sent beside the template.
-        longer: the texts of the template that are more than one value.
+        longer: the texts of the template that are more than one value, with their columns.
         sendable: the keys of the rows that can be sent, so far, with their rows.
     """
 
@@ -50,10 +50,11 @@ class SheetFacts:
         self.reader = RowReader(campaign, table, header, today)
         self.to_column = next(iter(self.reader.to_columns), "")
         texts = () if campaign.template is None else campaign.template.parameters
-        self.filled = list(columns_in(texts))
-        self.parameters = list(columns_in(text for text in texts if _is_whole_parameter(text)))
-        self.longer = [text for text in texts if text.placeholders and not _is_whole_parameter(text)]
-        self.beside = [key for key in columns_in(campaign.message_texts) if key not in self.filled]
+        self.filled = list(_columns_in(texts))
+        self.parameters = list(_columns_in(text for text in texts if _is_whole_parameter(text)))
+        longer = (text for text in texts if text.placeholders and not _is_whole_parameter(text))
+        self.longer = [(text, list(_columns_in([text]))) for text in longer]
+        self.beside = [key for key in _columns_in(campaign.message_texts) if key not in self.filled]
         self._table, self._keys = table, header.keys
         self._has_merged_cells = bool(table.scan().merged)
 
@@ -78,7 +79,7 @@ class SheetFacts:
         return f" (it is merged with {cell}: unmerge the cells)" if cell else ""
 
 
-def columns_in(texts: Iterable[Text]) -> dict[str, None]:
+def _columns_in(texts: Iterable[Text]) -> dict[str, None]:
     """Return the folded columns the texts use, each once and in order, built-in names left out."""
     keys = (placeholder.key for text in texts for placeholder in text.placeholders)
     return dict.fromkeys(key for key in keys if key not in BUILT_IN)

@@ -8,7 +8,7 @@ wrong with number, key and cells is named together. To add a rule, write it here
 from collections.abc import Callable
 from dataclasses import replace
 
-from dispatcher.loader.judging.facts import SheetFacts, columns_in
+from dispatcher.loader.judging.facts import SheetFacts
 from dispatcher.loader.judging.row_reader import ReadRow
 from dispatcher.loader.values.no_values import EMPTY_WORDS, PROGRAM_WORDS
 from dispatcher.models import HIDDEN_REASON, Problem, Refusal, State
@@ -79,8 +79,10 @@ def point_out_blanks(row: ReadRow, facts: SheetFacts) -> Refusal | None:
     for key in facts.beside:
         if row.values[key] in EMPTY_WORDS:
             row.notices.append(facts.reader.make_notice(row, key, "stands for an empty cell, and is sent as it is"))
-    for text in facts.longer:
-        _point_out_blanks_of(row, facts, text)
+    for text, columns in facts.longer:
+        blank = [key for key in columns if not row.values[key]]
+        if blank:
+            _point_out_blanks_of(row, facts, text, blank)
     return None
 
 
@@ -149,13 +151,11 @@ def _find_missing_values(row: ReadRow, facts: SheetFacts, problems: dict[str, st
             problems.setdefault(key, "the cell holds a program's word for nothing: fill in the value or empty the cell")
 
 
-def _point_out_blanks_of(row: ReadRow, facts: SheetFacts, text: Text) -> None:
-    """Show what a text comes to without the value of a blank cell."""
-    blank = [key for key in columns_in([text]) if not row.values[key]]
-    if blank:
-        sent = facts.reader.render(row, text)
-        reason = f'is blank, and the message says "{sent}" without it' if sent else "is blank"
-        row.notices.extend(facts.reader.make_notice(row, key, f"the cell {reason}") for key in blank)
+def _point_out_blanks_of(row: ReadRow, facts: SheetFacts, text: Text, blank: list[str]) -> None:
+    """Show what a text comes to without the values of blank cells."""
+    sent = facts.reader.render(row, text)
+    reason = f'is blank, and the message says "{sent}" without it' if sent else "is blank"
+    row.notices.extend(facts.reader.make_notice(row, key, f"the cell {reason}") for key in blank)
 
 
 def _label_as_sheet(columns: str, facts: SheetFacts) -> str:
