@@ -180,6 +180,20 @@ def old(*rows: Sequence[Any], change: Callable[[Any], None] = lambda sheet: None
     return write
 
 
+def _write_percent(sheet: Any) -> None:
+    sheet.write(1, 1, 0.15, xlwt.easyxf(num_format_str="0%"))
+
+
+def _write_added(sheet: Any) -> None:
+    sheet.write(1, 0, 6591234567, xlwt.easyxf(num_format_str='"+91 "0'))
+    sheet.write(1, 1, "Ana")
+
+
+def _merge_old(sheet: Any) -> None:
+    sheet.write(2, 1, "Bo")
+    sheet.merged_ranges.append((1, 2, 1, 1))  # as Excel keeps what it covers; ``merge`` would not
+
+
 def _hide_row_3(sheet: Any) -> None:
     sheet.row(2).hidden = True
 
@@ -224,6 +238,22 @@ def ods_row(*texts: str, attributes: str = "", last: str = "") -> str:
 _ODS_ERROR = (
     '<table:table-cell table:formula="of:=NA()" office:value-type="string" office:string-value="" '
     'calcext:value-type="error"><text:p>#N/A</text:p></table:table-cell>'
+)
+_ODS_SPACES = 'Ana<text:s text:c="2"/>Maria<text:tab/>de<text:line-break/>Luz'
+_ODS_PERCENT = (
+    '<table:table-cell office:value-type="percentage" office:value="0.15"><text:p>15 %</text:p></table:table-cell>'
+)
+_ODS_ADDED = (
+    '<table:table-cell office:value-type="float" office:value="6591234567"><text:p>+91 6591234567</text:p>'
+    '</table:table-cell><table:table-cell office:value-type="string"><text:p>Ana</text:p></table:table-cell>'
+)
+_ODS_MERGED = ods_row(
+    PHONE,
+    last='<table:table-cell table:number-rows-spanned="2" office:value-type="string"><text:p>Ana</text:p>'
+    "</table:table-cell>",
+) + ods_row(
+    "+12025550101",
+    last='<table:covered-table-cell office:value-type="string"><text:p>Bo</text:p></table:covered-table-cell>',
 )
 _ODS_FORMULA = '<table:table-cell table:formula="of:=PROPER([.A2])"/>'
 
@@ -333,6 +363,15 @@ def _renamed(name: str) -> Write:
     return write
 
 
+def _make_xlsb() -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr("xl/workbook.bin", b"\x83\x01\x00")
+    return content.getvalue()
+
+
+_XLSB = _make_xlsb()
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENTITIES = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>'
 _SHEET = "xl/worksheets/sheet1.xml"
@@ -503,6 +542,15 @@ SHEETS = (
     ),
     Fixture(".ods with a formula never calculated", ods(ods_row(*HEADER) + ods_row(PHONE, last=_ODS_FORMULA))),
     Fixture(".xls with a formula never calculated", old((PHONE, xlwt.Formula('PROPER("ana")')))),
+    Fixture(".ods with spaces, a tab and a line break", ods(ods_row(*HEADER) + ods_row(PHONE, _ODS_SPACES))),
+    Fixture(".ods with a percentage", ods(ods_row(*HEADER) + ods_row(PHONE, last=_ODS_PERCENT))),
+    Fixture(".ods whose format adds digits", ods(ods_row(*HEADER) + ods_row(last=_ODS_ADDED))),
+    Fixture(".ods with merged cells", ods(ods_row(*HEADER) + _ODS_MERGED)),
+    Fixture(".xls with a percentage", old((PHONE,), change=_write_percent)),
+    Fixture(".xls whose format adds digits", old(change=_write_added)),
+    Fixture(".xls with merged cells", old((PHONE, "Ana"), ("+12025550101",), change=_merge_old)),
+    Fixture(".xlsb", text(_XLSB, "people.xlsb")),
+    Fixture("Excel 4", text(b"\x09\x04\x06\x00\x00\x00\x10\x00\x00\x00", "people.xls")),
     Fixture(".xls with an error", old((PHONE,), change=lambda sheet: sheet.row(1).set_cell_error(1, 0x2A))),
 )
 

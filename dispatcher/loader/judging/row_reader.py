@@ -1,5 +1,6 @@
 """Turns a row of texts into what a decision needs: tidy values, faults, notices, the number and the key."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -14,6 +15,8 @@ from dispatcher.loader.values.texts import is_tidy, tidy_text
 from dispatcher.models import Campaign, Notice, Recipient
 from dispatcher.placeholders import Placeholder, Text, close_gaps
 from dispatcher.text import mask_digits, mask_phone_numbers
+
+_LONG_DIGITS = re.compile(r"\d{7,}")
 
 
 @dataclass(slots=True)
@@ -163,7 +166,10 @@ class RowReader:
             read.faults.setdefault(key, fault)
         if note is None:
             return
-        notice = self.make_notice(read, key, note.reason)
+        reason = note.reason
+        if key in self.to_columns:
+            reason = _LONG_DIGITS.sub(lambda digits: mask_digits(digits[0]), reason)
+        notice = self.make_notice(read, key, reason)
         if not note.once:
             read.notices.append(notice)
             return
