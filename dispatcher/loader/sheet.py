@@ -59,11 +59,11 @@ class Sheet:
             opted_out=opted_out,
         )
         judge = Judge(facts)
-        is_empty = True
+        is_empty, header_row, restore_hidden = True, self.header_row, self._header.restore_hidden
         for row in read_rows():
-            if self._holds_data(row):
+            if row.number > header_row and not row.is_blank:
                 is_empty = False
-                yield judge.judge(self._header.restore_hidden(row))
+                yield judge.judge(restore_hidden(row))
         if is_empty:
             raise SheetError(f"{self.path.name}: has no rows below its header in row {self.header_row}")
         self.notices += facts.reader.sheet_notices
@@ -77,15 +77,12 @@ class Sheet:
         search = OptOutSearch(self._campaign, self._header, reader, has_fixed_width=self._table.has_fixed_width)
         kept = None if self._table.is_quick else KeptRows()
         for row in read_rows():
-            if self._holds_data(row):
+            if row.number > self.header_row:
                 search.look_at(row)
-                if kept:
+                if kept and not row.is_blank:
                     kept.keep(row)
         self.notices += search.describe_others()
         return search.numbers, kept.read if kept else read_rows
-
-    def _holds_data(self, row: Row) -> bool:
-        return row.number > self.header_row and not row.is_blank
 
     def refuse_hidden_rows(self) -> None:
         """Raise ``HiddenRowsError`` when rows are hidden, for the campaign does not say what they mean.
@@ -95,8 +92,8 @@ class Sheet:
         is_export = bool(self._header.hidden_texts)
         if not is_export and not self._table.scan().may_hide_rows:
             return
-        rows = (self._header.restore_hidden(row) for row in self._table.read_rows() if self._holds_data(row))
-        hidden = [row.number for row in rows if row.hidden]
+        rows = (row for row in self._table.read_rows() if row.number > self.header_row and not row.is_blank)
+        hidden = [row.number for row in rows if self._header.restore_hidden(row).hidden]
         if hidden:
             raise HiddenRowsError(self.path.name, hidden, is_export=is_export)
 
