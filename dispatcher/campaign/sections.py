@@ -34,7 +34,7 @@ from dispatcher.text import parse_duration_s
 from dispatcher.urls import is_loopback_url
 
 CHANNEL_KEYS: list[str] = []
-"""The keys of which the channel says what they may be."""
+"""The keys of which the channel says what they may be; the sections below enter theirs."""
 
 WARM_UP_MAX_S = 24 * 3600
 """Vendors speak of minutes; a hold of days would be a slip of the pen."""
