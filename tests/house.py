@@ -4,8 +4,9 @@
 interpreter (``CHECKOUT/.venv/bin/python``) runs its program.
 
 *The way of row 17.* ``send --sandbox`` runs on a CSV whose row 17 has a number that stands nowhere else. A function is
-on the way if that number is among what it is given or what it gives back: in a text, in a record or a collection of a
-few items that holds it, or in a record of such. *Files* are the package's files with such a function. *Jumps* are the
+on the way if the row is among what it is given or what it gives back: as that number in a text, or as the row's number,
+the recipient it became or the attempt made for it, under these names; by itself, in a record or a collection of a few
+items that holds it, or in a record of such. *Files* are the package's files with such a function. *Jumps* are the
 calls that lead from one file into another on the way, each pair of files counted once. Functions of other libraries,
 module bodies, and the sandbox, which stands for the vendor, do not count. *Whole send* counts alike everything that
 runs from the command line to the outcome on disk, whether the row is there or not: campaign file, lock, pace.
@@ -24,20 +25,23 @@ _TRACER = '''
 import json, os, sys, threading
 from dataclasses import fields, is_dataclass
 PACKAGE, OUT, NUMBER = sys.argv.pop(1), sys.argv.pop(1), "12025550117"
+IDS = {"row_number": 17, "recipient_id": 16, "attempt_id": 1}  # the sixteenth below the header; nobody else is sent to
 files, jumps, run_files, run_jumps = [], [], [], []
 last = threading.local()
 
-def holds(value, depth=3):
+def holds(value, depth=3, name=""):
+    if type(value) is int:
+        return IDS.get(name) == value
     if isinstance(value, (str, bytes)):
         return len(value) < 100_000 and (NUMBER if isinstance(value, str) else NUMBER.encode()) in value
-    if depth == 0 or value is None or isinstance(value, (int, float, bool)):
+    if depth == 0 or value is None or isinstance(value, (float, bool)):
         return False
     if isinstance(value, dict):
         return len(value) <= 20 and any(holds(one, depth - 1) for one in value.values())
     if isinstance(value, (list, tuple)):
         return len(value) <= 20 and any(holds(one, depth - 1) for one in value)
     if is_dataclass(value) and not isinstance(value, type):
-        return any(holds(getattr(value, field.name, None), depth - 1) for field in fields(value))
+        return any(holds(getattr(value, field.name, None), depth - 1, field.name) for field in fields(value))
     return False
 
 def file_of(frame):
@@ -65,7 +69,7 @@ def watch(frame, event, argument):
     if event == "call":
         note(frame, run_files, run_jumps)
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        if any(holds(frame.f_locals.get(name)) for name in names if name != "self"):
+        if any(holds(frame.f_locals.get(name), name=name) for name in names if name != "self"):
             note(frame, files, jumps)
     elif event == "return" and holds(argument):
         note(frame, files, jumps)
