@@ -16,12 +16,18 @@ from tests.support.fast_clock import FastLoop
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer; status 0 closes the connection without any."""
+    """One answer; status 0 closes the connection without any.
+
+    Attributes:
+        delay_s: it is held for so long,
+        held_until: and until so many requests have arrived.
+    """
 
     status: int = 200
     body: str = '{"session_id": "s-1"}'
     headers: Mapping[str, str] = field(default_factory=dict)
     delay_s: float = 0
+    held_until: int = 0
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,8 @@ class Loopback:
         answer = self._script(json.loads(raw), self.received)
         self.received.append(Received(self._loop.time(), raw, answer.status))
         await asyncio.sleep(answer.delay_s)
+        while len(self.received) < answer.held_until:
+            await asyncio.sleep(0.1)
         if answer.status == 0:
             assert request.transport is not None
             request.transport.close()
