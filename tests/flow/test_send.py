@@ -3,6 +3,7 @@
 import json
 import signal
 import sqlite3
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from tests.support.command_line import API_KEY, Desk, people
 from tests.support.fast_clock import SPEED
+from tests.support.killable_runs import PATIENCE_S, wait_until
 from tests.support.loopback_server import Answer, Loopback, Received, sliding_window
 
 
@@ -331,15 +333,17 @@ def test_exit_10_when_the_time_is_up(desk: Desk) -> None:
 def test_exit_11_while_another_run_holds_the_lock(desk: Desk) -> None:
     """The second run says who holds the lock and sends nothing."""
     desk.write_sheet(people(3))
-    with Loopback(lambda body, earlier: Answer(delay_s=1.5)) as server:
+    is_held = True
+    with Loopback(lambda body, earlier: Answer(is_held=lambda: is_held)) as server:
         desk.write_campaign(server.endpoint)
         first = desk.start("send", desk.campaign)
-        wait_for(lambda: len(server.received) > 0)
+        wait_until(lambda: len(server.received) > 0, "the first run sends")
 
         second = desk.run("send", desk.campaign)
 
-        assert first.wait(20) == 0
-        first.communicate()
+        is_held = False
+        first.communicate(timeout=PATIENCE_S)
+    assert first.returncode == 0
     assert second.code == 11
     assert f"process {first.pid} on " in second.err
     assert set(server.accepted.values()) == {1}
@@ -352,10 +356,10 @@ def test_exit_130_and_no_row_in_sending_after_a_signal(desk: Desk, number: signa
     with Loopback(lambda body, earlier: Answer(delay_s=0.3)) as server:
         desk.write_campaign(server.endpoint)
         process = desk.start("send", "--json", desk.campaign)
-        wait_for(lambda: len(server.received) >= 2)
+        wait_until(lambda: len(server.received) >= 2, "two requests")
 
         process.send_signal(number)
-        out, _ = process.communicate(timeout=20)
+        out, _ = process.communicate(timeout=PATIENCE_S)
 
     assert process.returncode == 130
     assert json.loads(out.splitlines()[-1])["exit_code"] == 130
@@ -369,12 +373,13 @@ def test_a_second_signal_stops_now_and_leaves_doubt_not_sending(desk: Desk) -> N
     with Loopback(lambda body, earlier: Answer(delay_s=60)) as server:
         desk.write_campaign(server.endpoint)
         process = desk.start("send", desk.campaign)
-        wait_for(lambda: len(server.received) >= 2)
+        wait_until(lambda: len(server.received) >= 2, "two requests")
 
         process.send_signal(signal.SIGINT)
-        wait_for(lambda: process.poll() is not None, at_most_s=0.5)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.5)
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
+        process.communicate(timeout=PATIENCE_S)
 
     assert process.returncode == 130
     assert set(desk.states().values()) == {"in_doubt", "pending"}
@@ -387,7 +392,7 @@ def test_a_killed_run_leaves_doubt_and_never_a_second_message(desk: Desk) -> Non
     with Loopback(lambda body, earlier: Answer(delay_s=30)) as server:
         desk.write_campaign(server.endpoint)
         process = desk.start("send", desk.campaign)
-        wait_for(lambda: len(server.received) == 1)
+        wait_until(lambda: len(server.received) == 1, "the request")
         process.kill()
         process.communicate()
         assert desk.states() == {2: "sending"}
@@ -613,8 +618,8 @@ def test_a_silent_api_holds_few_rows_in_the_air(desk: Desk) -> None:
 def test_a_few_unanswered_requests_do_not_stop_an_agent(desk: Desk) -> None:
     """At one session a second, four requests without an answer leave the pace of the others alone."""
     desk.write_sheet(people(20))
-    silent = {f"100{number}": Answer(held_until=20) for number in range(4)}
-    with Loopback(answer_by_number(silent), speed=SPEED) as server:
+    silent = Answer(is_held=lambda: len(server.received) < 20)
+    with Loopback(answer_by_number({f"100{number}": silent for number in range(4)}), speed=SPEED) as server:
         desk.write_campaign(server.endpoint, sessions_per_second="sessions_per_second = 1")
 
         ran = desk.run("send", desk.campaign)
@@ -724,15 +729,6 @@ def test_an_agent_has_one_limit_in_all_campaigns(desk: Desk, line: str, other_li
 
     assert (ran.code, server.received) == (2, [])
     assert f"{desk.campaign} and {other} share a limit and differ in {difference}; write the same in both" in ran.err
-
-
-def wait_for(condition: Any, at_most_s: float = 20) -> None:
-    """Wait until another process has come so far."""
-    import time
-
-    until = time.monotonic() + at_most_s
-    while not condition() and time.monotonic() < until:
-        time.sleep(0.02)
 
 
 def test_files_of_the_ledger_are_private(desk: Desk) -> None:

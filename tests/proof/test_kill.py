@@ -11,6 +11,7 @@ from tests.support.killable_runs import IN_AIR_MAX, Scene, make_people
 from tests.support.ledger_check import SWEEP_REASON, Figures, read_rows
 
 ROUNDS = 26
+WAITING = {"pending", "retryable"}
 
 
 def kill_until_done(folder: Path, *, seed: int, people: int, kills: int, hostile: bool) -> Figures:
@@ -22,6 +23,8 @@ def kill_until_done(folder: Path, *, seed: int, people: int, kills: int, hostile
         scene.write_sheet(make_people(people))
         while scene.kills < kills:
             left |= _run_and_kill(scene, moments)
+            states = set(scene.states.values())
+            assert not states or states & WAITING, "everybody was sent to before the last kill: take more people"
         code = scene.run("send")
         while code == 5:
             code = scene.run("send")

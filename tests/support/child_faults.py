@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Collection
 from datetime import datetime, tzinfo
@@ -165,15 +166,13 @@ def reboot() -> None:
     replace("dispatcher.ledger.agent_record", "_boot_clock_s", lambda: 5.0)
 
 
-def act_before_call(module: str, name: str, action: Callable[[], object]) -> None:
-    """Do something the first time ``name`` is called, as when a person saves the sheet at that moment."""
-    is_done = False
+def act_before_call(module: str, name: str, action: Callable[[], object], *, nth: int = 1) -> None:
+    """Do something when ``name`` is called for the nth time, as when a person saves the sheet at that moment."""
+    calls = itertools.count(1)
     original: Any = None
 
     def called(*args: Any, **kwargs: Any) -> Any:
-        nonlocal is_done
-        if not is_done:
-            is_done = True
+        if next(calls) == nth:
             action()
         return original(*args, **kwargs)
 
@@ -186,14 +185,50 @@ def interrupt_twice() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def pause_before_call(module: str, name: str, marker: Path, pause_s: float) -> None:
-    """Stand still for a while before ``name`` is called, and create ``marker`` to say that it stands there."""
+def stand_before_call(module: str, name: str, marker: Path, gate: Path) -> None:
+    """Stand still before ``name`` is called until ``gate`` is there; create ``marker`` to say that it stands there."""
 
-    def pause() -> None:
+    def stand() -> None:
         marker.touch()
-        time.sleep(pause_s)
+        while not gate.exists():
+            time.sleep(0.005)
 
-    act_before_call(module, name, pause)
+    act_before_call(module, name, stand)
+
+
+def stand_until_asked(module: str, name: str, marker: Path) -> None:
+    """Stand still before ``name`` is called until somebody asks the run to stop; create ``marker`` meanwhile."""
+    asked = threading.Event()
+    act_before_call("dispatcher.pipeline.control:StopSwitch", "request", asked.set)
+
+    def stand() -> None:
+        marker.touch()
+        asked.wait()
+
+    act_before_call(module, name, stand)
+
+
+def tell_when_asked(marker: Path) -> None:
+    """Create ``marker`` once the run has heeded the first wish to stop."""
+    act_before_call("dispatcher.pipeline.control:StopSwitch", "request", marker.touch)
+
+
+def fall_asleep() -> None:
+    """Stop as on a machine that is suspended, until the test wakes it up."""
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def note_starts(path: Path) -> None:
+    """Note by a clock that nobody steps when the pacer lets each request start."""
+    original: Any = None
+
+    def start(pacer: Any, slot: Any, now_s: float) -> Any:
+        started_s = time.monotonic()
+        with path.open("a") as file:
+            file.write(f"{started_s}\n")
+        return original(pacer, slot, now_s)
+
+    original = replace("dispatcher.limiter.pacer:Pacer", "start", start)
 
 
 def die_at_call(nth: int, names: Collection[str], *, count_path: Path | None = None) -> None:

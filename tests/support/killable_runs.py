@@ -112,6 +112,11 @@ class Life:
         """Whether the process has ended."""
         return self.process.exitcode is not None
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the process is there and stands still after SIGSTOP."""
+        return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal, if it is still there."""
         with contextlib.suppress(ProcessLookupError):

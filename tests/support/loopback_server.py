@@ -20,14 +20,14 @@ class Answer:
 
     Attributes:
         delay_s: it is held for so long,
-        held_until: and until so many requests have arrived.
+        is_held: and then as long as this says so.
     """
 
     status: int = 200
     body: str = '{"session_id": "s-1"}'
     headers: Mapping[str, str] = field(default_factory=dict)
     delay_s: float = 0
-    held_until: int = 0
+    is_held: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Loopback:
         answer = self._script(json.loads(raw), self.received)
         self.received.append(Received(self._loop.time(), raw, answer.status))
         await asyncio.sleep(answer.delay_s)
-        while len(self.received) < answer.held_until:
+        while answer.is_held():  # noqa: ASYNC110 - what ends it happens in another thread
             await asyncio.sleep(0.1)
         if answer.status == 0:
             assert request.transport is not None

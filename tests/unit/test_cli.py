@@ -554,7 +554,7 @@ def test_the_sandbox_command_answers(desk: Desk, tmp_path: Path) -> None:
         ran = desk.run("send", desk.campaign)
     finally:
         process.send_signal(2)
-        process.communicate(timeout=10)
+        process.communicate(timeout=30)
 
     assert ran.code == 0
     assert [json.loads(line)["verdict"] for line in journal.read_text().splitlines()] == ["accepted", "accepted"]

@@ -17,7 +17,9 @@ from openpyxl import Workbook
 from tests.support.command_line import API_KEY, Desk, people
 from tests.support.loopback_server import Answer, Loopback
 
-SOON_S = 3.0
+SOON_S = 20.0
+"""Asked for an answer, the program would wait without end; a busy machine takes its time to end a process."""
+
 _STEERING = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
