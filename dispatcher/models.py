@@ -8,18 +8,6 @@ from typing import Literal
 
 from dispatcher.placeholders import Text
 
-STATE_COLUMN, REASON_COLUMN = "state", "reason"
-"""The columns of an export that tell what became of a row; a sheet that is read may be an export."""
-
-OUTCOME_COLUMNS = (STATE_COLUMN, REASON_COLUMN, "last attempt", "session id", "attempts", "sheet row")
-"""What an export adds to the right of the sheet's own columns."""
-
-ADVICE_COLUMN = "what to do"
-"""The column of a list of problems that says what is wrong with a row."""
-
-HIDDEN_REASON = "hidden by a filter in Excel or by hand"
-"""Why a hidden row is skipped. In an export the row is hidden no more, and these words alone say that it was."""
-
 
 class State(StrEnum):
     """Where a row stands in the ledger.

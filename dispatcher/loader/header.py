@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import takewhile
 
+from dispatcher.added_columns import ADVICE_COLUMN, HIDDEN_REASON, REASON_COLUMN, STATE_COLUMN
 from dispatcher.errors import SheetError
 from dispatcher.loader.formats.tables import HEADER_SEARCH_ROWS, MAX_COLUMNS, Row, column_letters
 from dispatcher.loader.values.texts import tidy_text
-from dispatcher.models import ADVICE_COLUMN, HIDDEN_REASON, REASON_COLUMN, STATE_COLUMN, Campaign, State
+from dispatcher.models import Campaign, State
 from dispatcher.placeholders import Text, fold
 from dispatcher.text import mask_digits
 

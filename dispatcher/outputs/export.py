@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from dispatcher.added_columns import OUTCOME_COLUMNS, PROBLEM_COLUMNS
 from dispatcher.errors import UsageError
-from dispatcher.models import ADVICE_COLUMN, OUTCOME_COLUMNS, State
+from dispatcher.models import State
 from dispatcher.outputs.csv import CsvTable, Line
 from dispatcher.outputs.xlsx import XlsxTable
 from dispatcher.placeholders import fold
-
-PROBLEM_COLUMNS = ("problem in", ADVICE_COLUMN, "sheet row")
-"""What is added to rows that cannot be sent."""
 
 
 @dataclass(frozen=True, slots=True)

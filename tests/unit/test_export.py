@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from openpyxl.utils import get_column_letter
 
+from dispatcher.added_columns import HIDDEN_REASON, OUTCOME_COLUMNS
 from dispatcher.errors import UsageError
-from dispatcher.models import HIDDEN_REASON, OUTCOME_COLUMNS, Recipient, Refusal, SheetRules, State
+from dispatcher.models import Recipient, Refusal, SheetRules, State
 from dispatcher.outputs.export import ExportRow, write_export
 from tests.support.command_line import Desk, people
 from tests.support.loopback_server import Answer, Loopback

@@ -8,10 +8,11 @@ wrong with number, key and cells is named together. To add a rule, write it here
 from collections.abc import Callable
 from dataclasses import replace
 
+from dispatcher.added_columns import HIDDEN_REASON
 from dispatcher.loader.judging.facts import SheetFacts
 from dispatcher.loader.judging.row_reader import ReadRow
 from dispatcher.loader.values.no_values import EMPTY_WORDS, PROGRAM_WORDS
-from dispatcher.models import HIDDEN_REASON, Problem, Refusal, State
+from dispatcher.models import Problem, Refusal, State
 from dispatcher.placeholders import Text, fold
 
 Rule = Callable[[ReadRow, SheetFacts], Refusal | None]
