@@ -1,1 +1,1 @@
-"""What became of every row, written for people: tables in the sheet's own columns."""
+"""What became of every row, for people and their tools: typed DataFrames, and tables in the sheet's own columns."""

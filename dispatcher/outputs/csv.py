@@ -1,57 +1,51 @@
-"""A table as CSV that Excel opens without changing a cell of it."""
+"""Tables as .csv: a spreadsheet program that opens one calculates nothing and misreads nothing."""
 
+import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import TextIO
 
 import pandas as pd
 
-Line = Sequence[str | int]
+from dispatcher.outputs.cells import to_rows, wrap
 
-_BATCH = 5_000  # lines that pandas turns into text at a time; a frame of one line costs as much as one of hundreds
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-_MISREAD_DIGITS = re.compile(r"0[0-9]+|[0-9]{12,}")
+_CHANGED_BY_EXCEL = re.compile(r"[=+\-@\t\r].*|0[0-9]+|[0-9]{12,}", re.DOTALL)
 
 
 class CsvTable:
-    """Writes lines to a CSV file as they come; use as a context manager."""
+    """A .csv that is being written."""
 
-    def __init__(self, path: Path, columns: Sequence[str]) -> None:
-        self._path = path
-        self._batch: list[Line] = [columns]
+    def __init__(self, file: TextIO, columns: Sequence[str]) -> None:
+        self._lines = csv.writer(file, lineterminator="\r\n")
+        self._lines.writerow(map(_guard, columns))
 
-    def __enter__(self) -> Self:
-        self._file = self._path.open("w", encoding="utf-8-sig", newline="")
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        with self._file:
-            if kind is None:
-                self._write()
-
-    def add(self, line: Line) -> None:
-        """Write one more line."""
-        self._batch.append(line)
-        if len(self._batch) >= _BATCH:
-            self._write()
-
-    def _write(self) -> None:
-        frame = pd.DataFrame(self._batch, dtype=object).map(_guard)
-        frame.to_csv(self._file, index=False, header=False, lineterminator="\r\n")
-        self._batch.clear()
+    def write(self, frame: pd.DataFrame) -> None:
+        """Add the rows of a frame; times with their offset, for programs."""
+        self._lines.writerows(to_rows(frame, fit=_guard, write_time=_iso_time))
 
 
-def wrap(text: str) -> str:
-    """Return a text as Excel shows it unchanged, whatever it looks like: ``="text"``; reading takes that off."""
-    return '="' + text.replace('"', '""') + '"'
+@contextmanager
+def create_csv(path: Path, columns: Sequence[str]) -> Iterator[CsvTable]:
+    """Open a new table; it is complete at the end of the block."""
+    file = path.open("w", encoding="utf-8-sig", newline="")  # the mark tells Excel that it is UTF-8
+    try:
+        yield CsvTable(file, columns)
+        file.close()
+    finally:
+        with suppress(OSError):  # the rest does not go where the beginning did not, and that was said already
+            file.close()
 
 
-def _guard(value: object) -> object:
-    """Wrap what Excel would change.
+def _guard(text: str) -> str:
+    """Write what Excel would change as ``="..."``: it shows the text as it is, and reading it takes that off.
 
-    It runs formulas, takes zeros off the front of digits, and shows twelve digits or more as ``4.477E+11``.
+    Excel runs formulas, takes zeros off the front of digits, and shows twelve digits or more as ``4.477E+11``.
     """
-    if not isinstance(value, str):
-        return value
-    return wrap(value) if value.startswith(_FORMULA_STARTS) or _MISREAD_DIGITS.fullmatch(value) else value
+    return wrap(text) if _CHANGED_BY_EXCEL.fullmatch(text) else text
+
+
+def _iso_time(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")

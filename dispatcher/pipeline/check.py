@@ -8,6 +8,7 @@ from datetime import date
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dispatcher import ledger
 from dispatcher.errors import ExitCode
@@ -16,7 +17,10 @@ from dispatcher.limiter import seconds_at_limit
 from dispatcher.models import Campaign, Notice, Recipient, Refusal, State
 from dispatcher.pipeline.garbage_collection import rare_collections
 from dispatcher.pipeline.load import doubt_sheet, find_used_columns, fingerprint, open_sheet
-from dispatcher.pipeline.outcomes import open_problems, refuse_input
+from dispatcher.pipeline.outcomes import refuse_input
+
+if TYPE_CHECKING:
+    from dispatcher.outputs.problems import ProblemFile
 
 _WAITING = (State.PENDING, State.RETRYABLE, State.REFUSED, State.SKIPPED)
 _STATE_AFTER_LOAD = {
@@ -151,17 +155,19 @@ def check_sheet(
         known = _Known.of(connection, campaign)
         if known.record:
             report.is_loaded = known.record.fingerprint == fingerprint(campaign, path, today)
-        write_problem: Callable[[Refusal], None] | None = None
+        problems: ProblemFile | None = None
         if problems_path:
+            from dispatcher.outputs.problems import write_problems  # heavy: pandas
+
             refuse_input(problems_path, campaign, locator, path, *known.sheet_paths)
-            write_problem = stack.enter_context(open_problems(sheet.columns, problems_path))
+            problems = stack.enter_context(write_problems(problems_path, sheet.columns))
         rows = iter(sheet)
         while batch := list(islice(rows, ledger.BATCH)):
             for row, change in zip(batch, known.classify(batch, used), strict=True):
                 known.waiting.discard(row.key)
                 report.add(row, change)
-                if write_problem and isinstance(row, Refusal):
-                    write_problem(row)
+                if problems and isinstance(row, Refusal):
+                    problems.add(row)
             on_rows(report.rows)
     for notice in sheet.notices:
         report.notices.add(notice)

@@ -1,13 +1,10 @@
 """From the ledger back to the sheet: an export in the sheet's own columns."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 from dispatcher import ledger
 from dispatcher.errors import LedgerError, UsageError
-from dispatcher.models import Campaign, Refusal, State
-from dispatcher.placeholders import fold
+from dispatcher.models import Campaign, State
 
 
 def refuse_input(out: Path, campaign: Campaign, locator: ledger.Locator | None, *sheets: Path) -> None:
@@ -40,27 +37,6 @@ def _is_same_file(one: Path, other: Path) -> bool:
         return False
 
 
-@contextmanager
-def open_problems(columns: Sequence[str], out: Path) -> Iterator[Callable[[Refusal], None]]:
-    """Yield what writes a row that cannot be sent, in the user's own columns, with what to do about it.
-
-    Raises:
-        UsageError: ``out`` has no known ending, or cannot be written.
-    """
-    from dispatcher.outputs.export import ProblemRow, open_problem_list  # heavy: pandas
-
-    keys = [fold(label) for label in columns]
-    with open_problem_list(out, columns) as problems:
-        yield lambda row: problems.add(
-            ProblemRow(
-                cells=[row.values.get(key, "") for key in keys],
-                column=", ".join([row.column, *(other.column for other in row.others)]),
-                reason="; ".join([row.reason, *(f"{other.column}: {other.reason}" for other in row.others)]),
-                row_number=row.row_number,
-            )
-        )
-
-
 def export_outcomes(campaign: Campaign, locator: ledger.Locator, out: Path, *, states: tuple[State, ...] = ()) -> int:
     """Write what became of every row to ``out``; return how many rows.
 
@@ -71,24 +47,11 @@ def export_outcomes(campaign: Campaign, locator: ledger.Locator, out: Path, *, s
         LedgerError: there is no ledger, or the campaign is not in it.
         UsageError: ``out`` is a file the campaign is made of, has no known ending, or cannot be written.
     """
-    from dispatcher.outputs.export import ExportRow, write_export  # heavy: pandas
+    from dispatcher.outputs.export import write_export  # heavy: pandas
 
     with ledger.open_reader(locator) as connection:
         record = ledger.find_campaign(connection, campaign.name)
         if record is None:
             raise LedgerError(f"{locator}: {campaign.name!r} was never sent; `dispatcher send` loads it")
         refuse_input(out, campaign, locator, Path(record.sheet_path))
-        keys = [fold(label) for label in record.columns]
-        rows = (
-            ExportRow(
-                cells=[row.values.get(key, "") for key in keys],
-                state=row.state,
-                reason=row.reason,
-                attempted_at=row.attempted_at,
-                session_id=row.session_id,
-                attempt_count=row.attempt_count,
-                row_number=row.row_number,
-            )
-            for row in ledger.read_rows(connection, record.id, states)
-        )
-        return write_export(out, record.columns, rows)
+        return write_export(out, record.columns, ledger.read_rows(connection, record.id, states))

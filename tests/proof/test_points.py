@@ -138,7 +138,7 @@ def test_kill_inside_an_export(tmp_path: Path, name: str) -> None:
         out.write_text("the old file")
 
         assert (
-            scene.run("export", str(out), twists=[partial(die_before_call, "dispatcher.outputs.export:os", "fsync")])
+            scene.run("export", str(out), twists=[partial(die_before_call, "dispatcher.outputs.replacing:os", "fsync")])
             == -9
         )
 

@@ -9,6 +9,7 @@ import dispatcher.cli.commands.send
 import dispatcher.cli.live
 import dispatcher.loader
 import dispatcher.outputs.export
+import dispatcher.outputs.problems
 import dispatcher.pipeline
 import tests.support.child_faults
 import tests.support.killable_runs

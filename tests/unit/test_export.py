@@ -1,8 +1,13 @@
 """Results back to the sheet: own columns, own order, text stays text, and safe to send again."""
 
 import csv
+import random
 import re
+import resource
+import tempfile
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,35 +17,30 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from openpyxl.utils import get_column_letter
 
-from dispatcher.added_columns import HIDDEN_REASON, OUTCOME_COLUMNS
+from dispatcher.added_columns import HIDDEN_REASON, OUTCOME_COLUMNS, PROBLEM_COLUMNS
 from dispatcher.errors import UsageError
-from dispatcher.models import Recipient, Refusal, SheetRules, State
-from dispatcher.outputs.export import ExportRow, write_export
+from dispatcher.ledger import RowRecord
+from dispatcher.models import Problem, Recipient, Refusal, SheetRules, State
+from dispatcher.outputs.export import write_export
+from dispatcher.outputs.problems import write_problems
 from tests.support.command_line import Desk, people
 from tests.support.loopback_server import Answer, Loopback
+from tests.support.outcome_rows import outcome_row
 from tests.support.sheets import read_all, write_csv
 
 HOSTILE = ["=1+1", "+12025550100", "-5", "@SUM(A1)", "00501", "15551234567", "2026-12-03", "https://example.com"]
 
 
-def row(cells: list[str], **changes: object) -> ExportRow:
-    """Return an accepted row with these cells."""
-    facts = {
-        "state": State.ACCEPTED,
-        "reason": "HTTP 200",
-        "attempted_at": "2026-11-22T09:30:00.000Z",
-        "session_id": "s-1",
-        "attempt_count": 1,
-        "row_number": 2,
-    }
-    return ExportRow(cells=cells, **facts | changes)  # type: ignore[arg-type] # the table above has the right types
+def export(out: Path, columns: Sequence[str], *rows: Sequence[str]) -> None:
+    """Export accepted rows with these cells."""
+    write_export(out, columns, [outcome_row(columns, cells) for cells in rows])
 
 
 def test_text_stays_text_in_a_workbook(tmp_path: Path) -> None:
     """No formula, no number, no link: every cell is the string it was."""
     out = tmp_path / "out.xlsx"
 
-    write_export(out, [f"c{index}" for index in range(len(HOSTILE))], [row(HOSTILE)])
+    export(out, [f"c{index}" for index in range(len(HOSTILE))], HOSTILE)
 
     sheet = openpyxl.load_workbook(out).active
     assert sheet is not None
@@ -56,7 +56,7 @@ def test_a_csv_is_no_formula_for_excel(tmp_path: Path) -> None:
     """What Excel would calculate becomes a quoted text, in the header as well: Excel shows it as it is."""
     out = tmp_path / "out.csv"
 
-    write_export(out, ["a", "=b", "c", "d", "e"], [row(["=1+1", "+1202", '-"5"', "@x", "plain"])])
+    export(out, ["a", "=b", "c", "d", "e"], ["=1+1", "+1202", '-"5"', "@x", "plain"])
 
     with out.open(encoding="utf-8-sig", newline="") as file:
         header, line = csv.reader(file)
@@ -70,7 +70,7 @@ def test_digits_stay_text_in_a_csv(tmp_path: Path, digits: str) -> None:
     out = tmp_path / "out.csv"
     bare = ["0", "502", "12025550100", "0.5", "2026-12-03"]
 
-    write_export(out, ["Phone", *"abcde"], [row([digits, *bare])])
+    export(out, ["Phone", *"abcde"], [digits, *bare])
 
     with out.open(encoding="utf-8-sig", newline="") as file:
         _, line = csv.reader(file)
@@ -120,7 +120,7 @@ def test_an_export_reads_back_to_the_same_keys_and_values(tmp_path: Path, texts:
 
     for ending in ("csv", "xlsx"):
         out = tmp_path / f"out.{ending}"
-        write_export(out, ["Phone", "Name", "Ref"], [row(list(cells)) for cells in (*before.values(), ("1", "", ""))])
+        export(out, ["Phone", "Name", "Ref"], *before.values(), ("1", "", ""))
 
         assert read_cells(out) == before
         assert not find_formulas(out)
@@ -149,7 +149,7 @@ def test_columns_named_like_ours_are_kept_apart(tmp_path: Path) -> None:
     """The sheet's own `State` stays what it is, and the colours are on the column that tells the outcome."""
     out = tmp_path / "out.xlsx"
 
-    write_export(out, ["Phone", "State"], [row(["1", "CA"])])
+    export(out, ["Phone", "State"], ["1", "CA"])
 
     sheet = openpyxl.load_workbook(out).active
     assert sheet is not None
@@ -175,7 +175,7 @@ def test_a_cell_that_excel_cannot_hold_is_cut_with_a_mark(tmp_path: Path, capfd:
     """Nothing is lost without a word, and nothing of XlsxWriter's is printed; a CSV holds it all."""
     text = "x" * 40_000
     for ending in ("xlsx", "csv"):
-        write_export(tmp_path / f"out.{ending}", ["a"], [row([text])])
+        export(tmp_path / f"out.{ending}", ["a"], [text])
 
     sheet = openpyxl.load_workbook(tmp_path / "out.xlsx").active
     assert sheet is not None
@@ -186,12 +186,37 @@ def test_a_cell_that_excel_cannot_hold_is_cut_with_a_mark(tmp_path: Path, capfd:
     assert capfd.readouterr() == ("", "")
 
 
+def test_excel_counts_a_rare_character_twice(tmp_path: Path) -> None:
+    """20,000 of them are too many for a cell: cut between two characters, with the mark."""
+    out = tmp_path / "out.xlsx"
+
+    export(out, ["a", "b"], ["\N{WAVING HAND SIGN}" * 20_000, "x" + "\N{WAVING HAND SIGN}" * 16_383])
+
+    sheet = openpyxl.load_workbook(out).active
+    assert sheet is not None
+    hands = (32_767 - len(" [cut here: an Excel cell holds no more]")) // 2
+    assert sheet["A2"].value == "\N{WAVING HAND SIGN}" * hands + " [cut here: an Excel cell holds no more]"
+    assert sheet["B2"].value == "x" + "\N{WAVING HAND SIGN}" * 16_383
+
+
+@pytest.mark.parametrize("text", ["<r>&</r>", "<r><t>x</t></r>", "<r></r>"])
+def test_markup_in_a_cell_is_a_text(tmp_path: Path, text: str) -> None:
+    """XlsxWriter would write it into the sheet's XML as it stands: a workbook that Excel finds damaged."""
+    out = tmp_path / "out.xlsx"
+
+    export(out, ["Phone", text], ["+12025550100", text])
+
+    (read,) = read_all(out, body=[])
+    assert isinstance(read, Recipient)
+    assert read.values == {"phone": "+12025550100", text: text} | dict(list(read.values.items())[2:])
+
+
 def test_rows_that_do_not_fit_into_a_sheet_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Excel's own limit: rows beyond it would be missing without a word."""
     monkeypatch.setattr("dispatcher.outputs.xlsx._ROWS_MAX", 2)
 
     with pytest.raises(UsageError, match=r"more than 2 rows do not fit into an Excel sheet; write to a \.csv"):
-        write_export(tmp_path / "out.xlsx", ["a"], [row(["1"])] * 3)
+        export(tmp_path / "out.xlsx", ["a"], *"123")
 
     assert list(tmp_path.iterdir()) == []
 
@@ -200,7 +225,7 @@ def test_every_state_has_its_colour(tmp_path: Path) -> None:
     """Green is done, yellow waits, red wants a person, grey is left out."""
     out = tmp_path / "out.xlsx"
 
-    write_export(out, ["Phone"], [row(["1"], state=state) for state in State])
+    write_export(out, ["Phone"], [outcome_row(["Phone"], ["1"], state=state) for state in State])
 
     sheet = openpyxl.load_workbook(out).active
     assert sheet is not None
@@ -220,7 +245,7 @@ def test_times_are_local_for_people_and_iso_for_programs(tmp_path: Path, monkeyp
     time.tzset()
     try:
         for ending in ("xlsx", "csv"):
-            write_export(tmp_path / f"out.{ending}", ["a"], [row(["1"])])
+            export(tmp_path / f"out.{ending}", ["a"], ["1"])
     finally:
         monkeypatch.undo()
         time.tzset()
@@ -243,12 +268,96 @@ def test_a_failing_write_leaves_the_old_file(tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
     out.write_text("the old one")
 
-    def rows() -> object:
-        yield row(["1"])
+    def rows() -> Iterator[RowRecord]:
+        yield outcome_row(["phone"], ["1"])
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        write_export(out, ["phone"], rows())  # type: ignore[arg-type] # a generator of rows that breaks off
+        write_export(out, ["phone"], rows())
+
+    assert out.read_text() == "the old one"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("ending", ["xlsx", "csv"])
+def test_a_full_disk_is_named_and_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    """The file that cannot be written is said, whichever library was writing it; no rows are left lying about."""
+    out = tmp_path / f"out.{ending}"
+    out.write_text("the old one")
+    rows = [outcome_row(["a", "b"], [str(index), random.Random(index).randbytes(500).hex()]) for index in range(200)]
+
+    (tmp_path / "working").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "working"))
+
+    with limited_files(20_000), pytest.raises(UsageError) as caught:
+        write_export(out, ["a", "b"], rows)
+
+    assert str(caught.value) == f"{out}: cannot be written: File too large"
+    assert out.read_text() == "the old one"
+    assert sorted(tmp_path.rglob("*")) == [out, tmp_path / "working"]
+
+
+@contextmanager
+def limited_files(size: int) -> Iterator[None]:
+    """Let no file of this process grow beyond so many bytes: what a full disk does, with another word for it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("ending", ["xlsx", "csv"])
+def test_problems_are_written_as_they_come(tmp_path: Path, ending: str) -> None:
+    """Own columns, then which columns are to blame and all that is to be done, whatever the length of the list."""
+    out = tmp_path / f"out.{ending}"
+    others = (Problem("Name", "", "is empty"),)
+    refused = [
+        Refusal(2 + index, "Phone", "x", "is no number", {"phone": "00x"}, others=others) for index in range(6_001)
+    ]
+
+    with write_problems(out, ["Phone", "Name"]) as problems:
+        for row in refused:
+            problems.add(row)
+
+    header, *lines = read_lines(out)
+    assert header == ["Phone", "Name", *PROBLEM_COLUMNS]
+    assert lines == [["00x", "", "Phone, Name", "is no number; Name: is empty", str(row.row_number)] for row in refused]
+
+
+def read_lines(path: Path) -> list[list[str]]:
+    """Return the cells of a file as text, row by row."""
+    if path.suffix == ".csv":
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return list(csv.reader(file))
+    sheet = openpyxl.load_workbook(path).worksheets[0]
+    return [["" if cell is None else str(cell) for cell in line] for line in sheet.iter_rows(values_only=True)]
+
+
+def test_no_problems_are_a_header(tmp_path: Path) -> None:
+    """Who looks into the list sees that it is empty, and what would stand in it."""
+    for ending in ("xlsx", "csv"):
+        with write_problems(tmp_path / f"out.{ending}", ["Phone"]):
+            pass
+
+        assert read_lines(tmp_path / f"out.{ending}") == [["Phone", *PROBLEM_COLUMNS]]
+
+
+def test_trouble_while_problems_are_found_is_none_of_the_files(tmp_path: Path) -> None:
+    """What the sheet's reader meets is not said of the list, and the old list stays."""
+    out = tmp_path / "out.csv"
+    out.write_text("the old one")
+
+    def find_problems() -> None:
+        with write_problems(out, ["Phone"]) as problems:
+            problems.add(Refusal(2, "Phone", "x", "is no number", {"phone": "x"}))
+            raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        find_problems()
 
     assert out.read_text() == "the old one"
     assert list(tmp_path.iterdir()) == [out]
