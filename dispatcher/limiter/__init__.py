@@ -54,13 +54,6 @@ two, then four, then every five; if that fails, what was found at the lower limi
 ``python -m tests.benchmarks.frontier`` measures the whole.
 
 The pure part (``Pacer``) has no clock and no loop, so the same code runs in simulation and in production;
-``Limiter`` in ``limiter.py`` is its face for asyncio, with aiolimiter as the hard ceiling underneath. It is imported
-from there: who asks for the time a campaign takes, or for what was learnt, needs no event loop.
+``Limiter`` is its face for asyncio, with aiolimiter as the hard ceiling underneath. Everything is imported from the
+file it is in: who asks for the time a campaign takes at least needs no event loop and no statistics.
 """
-
-from dispatcher.limiter.boldness import Learnt
-from dispatcher.limiter.lanes import Slot
-from dispatcher.limiter.least_time import seconds_at_limit, warm_up_left_s
-from dispatcher.limiter.pacer import Pacer, Signal
-
-__all__ = ["Learnt", "Pacer", "Signal", "Slot", "seconds_at_limit", "warm_up_left_s"]

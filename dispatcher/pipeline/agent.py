@@ -10,7 +10,7 @@ from dispatcher import ledger
 from dispatcher.channel import Sender
 from dispatcher.channels import channel_of
 from dispatcher.errors import ExitCode, LedgerError
-from dispatcher.limiter import Learnt
+from dispatcher.limiter.boldness import Learnt
 from dispatcher.limiter.limiter import Limiter
 from dispatcher.pipeline.commits import written
 from dispatcher.pipeline.control import Halt, StopSwitch

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from dispatcher import ledger
 from dispatcher.errors import ExitCode
 from dispatcher.ledger import Change
-from dispatcher.limiter import seconds_at_limit
+from dispatcher.limiter.least_time import seconds_at_limit
 from dispatcher.models import Campaign, Notice, Recipient, Refusal, State
 from dispatcher.pipeline.garbage_collection import rare_collections
 from dispatcher.pipeline.load import doubt_sheet, find_used_columns, fingerprint, open_sheet

@@ -8,8 +8,9 @@ from dispatcher import ledger
 from dispatcher.channel import Sender
 from dispatcher.channels import channel_of
 from dispatcher.errors import LedgerError
-from dispatcher.limiter import Signal, Slot
+from dispatcher.limiter.lanes import Slot
 from dispatcher.limiter.limiter import Limiter
+from dispatcher.limiter.pacer import Signal
 from dispatcher.models import AttemptResult, Campaign, Outcome, Refusal, state_after
 from dispatcher.pipeline.commits import written
 from dispatcher.pipeline.progress import Progress, RowDone

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dispatcher.errors import ExitCode, SheetError
-from dispatcher.limiter import seconds_at_limit
+from dispatcher.limiter.least_time import seconds_at_limit
 from dispatcher.models import Campaign
 from dispatcher.pipeline.check import CheckReport, check_sheet
 from dispatcher.pipeline.progress import Warned

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dispatcher.limiter import seconds_at_limit
+from dispatcher.limiter.least_time import seconds_at_limit
 from dispatcher.pipeline.progress import Plan
 
 

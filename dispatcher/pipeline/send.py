@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dispatcher import ledger
 from dispatcher.channels import channel_of
 from dispatcher.errors import ExitCode, InterruptedRunError, SheetError
-from dispatcher.limiter import seconds_at_limit, warm_up_left_s
+from dispatcher.limiter.least_time import seconds_at_limit, warm_up_left_s
 from dispatcher.models import Campaign, State
 from dispatcher.pipeline.agent import AgentRun
 from dispatcher.pipeline.commits import written

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import aiohttp
 from aiolimiter import AsyncLimiter
 
-from dispatcher.limiter import Signal, Slot
+from dispatcher.limiter.lanes import Slot
 from dispatcher.limiter.limiter import Limiter
+from dispatcher.limiter.pacer import Signal
 from dispatcher.studio import WHATSAPP
 from tests.benchmarks.simulate import Tally
 

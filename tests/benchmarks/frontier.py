@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import product
 from statistics import median, quantiles
 
-from dispatcher.limiter import Pacer
+from dispatcher.limiter.pacer import Pacer
 from dispatcher.studio import WHATSAPP
 from tests.benchmarks.drive import (
     RIVALS,

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from itertools import product
 
-from dispatcher.limiter import Pacer
+from dispatcher.limiter.pacer import Pacer
 from dispatcher.studio import WHATSAPP
 from tests.benchmarks.drive import drive_dispatcher, fetch_tally, open_target, strict_server
 from tests.benchmarks.simulate import simulate

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count, takewhile
 
-from dispatcher.limiter import Pacer, Signal, Slot
+from dispatcher.limiter.lanes import Slot
+from dispatcher.limiter.pacer import Pacer, Signal
 from tests.benchmarks.strict_server import Counting, Latency
 
 

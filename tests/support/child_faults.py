@@ -22,7 +22,8 @@ from typing import Any, Self
 
 from sqlalchemy import Engine, event
 
-from dispatcher.limiter import Learnt, Signal
+from dispatcher.limiter.boldness import Learnt
+from dispatcher.limiter.pacer import Signal
 from dispatcher.studio.client import Studio, Timeouts
 
 Twist = Callable[[], None]

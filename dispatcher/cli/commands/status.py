@@ -14,7 +14,7 @@ from dispatcher.cli.states import describe_states
 from dispatcher.errors import ExitCode, LedgerError
 from dispatcher.ledger.agent_record import AgentRecord
 from dispatcher.ledger.standing import Standing, read_standings
-from dispatcher.limiter import warm_up_left_s
+from dispatcher.limiter.least_time import warm_up_left_s
 from dispatcher.models import State, most_urgent
 from dispatcher.text import format_count, format_duration
 
