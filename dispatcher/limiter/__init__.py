@@ -16,7 +16,7 @@ the jitter. A late answer delays its own lane only, by just what is needed, and 
 patience of 2 s, so a call that is not answered stalls nobody. One lane of 1/limit seconds does the same for a
 server that wants even spacing. Nothing here depends on what the server's clock shows.
 
-**Safe first, bolder where it pays** (``boldness``). Every run of an unknown agent begins with one even lane:
+**Safe first, bolder where it pays** (``stances``). Every run of an unknown agent begins with one even lane:
 no way of counting refuses that. Three bolder stances exist, each dared only once the calls lost by not daring
 are worth what a failure costs, and taken back after two or three refusals close together; trying again must
 then promise three hundred times as much, doubling with each failure. Failures of the guard and of the others

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from aiolimiter import AsyncLimiter
 
-from dispatcher.limiter.boldness import Learnt
 from dispatcher.limiter.lanes import Slot
 from dispatcher.limiter.pacer import Pacer, Signal
+from dispatcher.limiter.stances import Learnt
 
 LONGEST_LEAD_S = 0.05
 LEAD_FACTOR, LEAD_WEIGHT = 1.5, 0.1  # a lead is a little more than is usually needed; the usual, over some ten slots

@@ -5,9 +5,9 @@ from collections import deque
 from collections.abc import Sequence
 from enum import StrEnum
 
-from dispatcher.limiter.boldness import Boldness, Learnt, Stance
 from dispatcher.limiter.lanes import Lanes, Slot
 from dispatcher.limiter.round_trips import RoundTrips
+from dispatcher.limiter.stances import Boldness, Learnt, Stance
 
 RESTART_HOLD_S = 1.5  # the second the server may count, and half a second for a call that arrived late
 SHORTEST_GAP_S = 0.001  # event loops cannot time less

@@ -10,8 +10,8 @@ from dispatcher import ledger
 from dispatcher.channel import Sender
 from dispatcher.channels import channel_of
 from dispatcher.errors import ExitCode, LedgerError
-from dispatcher.limiter.boldness import Learnt
 from dispatcher.limiter.limiter import Limiter
+from dispatcher.limiter.stances import Learnt
 from dispatcher.pipeline.commits import written
 from dispatcher.pipeline.control import Halt, StopSwitch
 from dispatcher.pipeline.dispatch import AgentDispatch

@@ -22,8 +22,8 @@ from typing import Any, Self
 
 from sqlalchemy import Engine, event
 
-from dispatcher.limiter.boldness import Learnt
 from dispatcher.limiter.pacer import Signal
+from dispatcher.limiter.stances import Learnt
 from dispatcher.studio.client import Studio, Timeouts
 
 Twist = Callable[[], None]

@@ -8,11 +8,11 @@ from typing import TypeVar
 
 import pytest
 
-from dispatcher.limiter.boldness import Learnt
 from dispatcher.limiter.lanes import Slot
 from dispatcher.limiter.least_time import warm_up_left_s
 from dispatcher.limiter.limiter import Limiter
 from dispatcher.limiter.pacer import Signal
+from dispatcher.limiter.stances import Learnt
 
 T = TypeVar("T")
 GRANTED = (1, 3, 5)

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dispatcher.limiter.boldness import Learnt
 from dispatcher.limiter.lanes import Slot
 from dispatcher.limiter.pacer import Pacer, Signal
+from dispatcher.limiter.stances import Learnt
 from dispatcher.models import AttemptResult, Outcome
 from dispatcher.pipeline.control import Streak
 from tests.benchmarks.frontier import REFUSED_MAX, Cell

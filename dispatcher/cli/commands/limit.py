@@ -14,8 +14,8 @@ from dispatcher.cli.printing import local_time, print_json, print_lines
 from dispatcher.cli.settings import Settings, shared_options
 from dispatcher.errors import ExitCode, UsageError
 from dispatcher.ledger import AgentRecord
-from dispatcher.limiter.boldness import Learnt
 from dispatcher.limiter.least_time import warm_up_left_s
+from dispatcher.limiter.stances import Learnt
 from dispatcher.text import format_duration
 
 _KEY_SCOPE = re.compile("api_key:[0-9a-f]{16}")
