@@ -497,7 +497,7 @@ def test_rows_in_doubt_can_be_named(writer: ledger.Writer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "expected"),
+    ("outcomes", "expected"),
     [
         ((Outcome.REJECTED,), ["pending", "retryable", "in_doubt"]),
         ((Outcome.THROTTLED,), ["failed", "retryable", "in_doubt"]),
@@ -506,20 +506,20 @@ def test_rows_in_doubt_can_be_named(writer: ledger.Writer) -> None:
     ],
 )
 def test_retry_puts_back_what_was_asked_for(
-    writer: ledger.Writer, path: Path, verdicts: tuple[Outcome, ...], expected: list[str]
+    writer: ledger.Writer, path: Path, outcomes: tuple[Outcome, ...], expected: list[str]
 ) -> None:
     """Failed rows wait again, throttled ones wait no longer; a row in doubt is never put back by ``retry``."""
     send(writer, 1, REJECTED)
     send(writer, 2, THROTTLED, not_before="2026-11-22T09:30:00.000Z")
     send(writer, 3, IN_DOUBT)
 
-    count = writer.call(ledger.retry, campaign_id(writer), verdicts).result()
+    count = writer.call(ledger.retry, campaign_id(writer), outcomes).result()
 
     assert list(states(path).values()) == expected
-    assert count == (Outcome.REJECTED in verdicts) + (Outcome.THROTTLED in verdicts)
+    assert count == (Outcome.REJECTED in outcomes) + (Outcome.THROTTLED in outcomes)
     waits = query(path, "SELECT not_before FROM recipients WHERE id = 2")
-    assert waits == [(None if Outcome.THROTTLED in verdicts else "2026-11-22T09:30:00.000Z",)]
-    assert query(path, "SELECT to_state FROM events") == [("pending",)] * (Outcome.REJECTED in verdicts)
+    assert waits == [(None if Outcome.THROTTLED in outcomes else "2026-11-22T09:30:00.000Z",)]
+    assert query(path, "SELECT to_state FROM events") == [("pending",)] * (Outcome.REJECTED in outcomes)
 
 
 def test_retry_leaves_what_is_no_longer_in_the_sheet(writer: ledger.Writer, path: Path) -> None:
