@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
 
+from dispatcher.ledger.objections import is_unopposed
 from dispatcher.ledger.schema import attempts, campaigns, events_table, recipients, runs
 from dispatcher.ledger.times import utc_now
 from dispatcher.models import Outcome, State
@@ -89,8 +90,9 @@ def retry(
 ) -> int:
     """Make rows due whose last attempt ended in one of ``outcomes``; return how many.
 
-    ``failed`` rows of the present sheet go back to ``pending``, ``rows_max`` of them at most; ``retryable`` ones need
-    not wait any longer. A row that a person resolved as failed after a doubt counts as rejected.
+    ``failed`` rows of the present sheet that it does not object to go back to ``pending``, ``rows_max`` of them at
+    most; ``retryable`` ones need not wait any longer. A row that a person resolved as failed after a doubt counts as
+    rejected.
     """
     tried = _find_tried(campaign_id, outcomes)
     waiting = update(recipients).where(
@@ -111,7 +113,7 @@ def _find_tried(campaign_id: int, outcomes: Collection[Outcome]) -> Select[tuple
         .select_from(recipients)
         .join(attempts, attempts.c.id == last_try.scalar_subquery())
         .where(recipients.c.campaign_id == campaign_id, recipients.c.in_sheet, recipients.c.purged_at.is_(None))
-        .where(attempts.c.outcome.in_(wanted))
+        .where(attempts.c.outcome.in_(wanted), is_unopposed())
     )
 
 

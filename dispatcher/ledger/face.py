@@ -13,10 +13,18 @@ from dispatcher.ledger.agents import (
     seconds_since_last_attempt,
     set_limit,
 )
-from dispatcher.ledger.decisions import Doubt, count_failed, list_in_doubt, resolve, retry, sweep_dead_run
+from dispatcher.ledger.decisions import (
+    Doubt,
+    count_failed,
+    list_in_doubt,
+    resolve,
+    retry,
+    sweep_dead_run,
+)
 from dispatcher.ledger.identity import Kind
 from dispatcher.ledger.load import BATCH, Change, LoadReport, SheetLoad, classify_changes
 from dispatcher.ledger.locator import Locator, is_there
+from dispatcher.ledger.objections import count_objected
 from dispatcher.ledger.queue import (
     DueRow,
     find_due,
@@ -61,6 +69,7 @@ __all__ = [
     "change",
     "classify_changes",
     "count_failed",
+    "count_objected",
     "count_open_problems",
     "count_states",
     "end_run",

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, insert, select, updat
 
 from dispatcher.ledger.digests import digest, read_hasher, verify_digest
 from dispatcher.ledger.engines.integrity import check_before_load
+from dispatcher.ledger.objections import STORIED, find_objections, write_objections
 from dispatcher.ledger.queue import withdraw_vanished
 from dispatcher.ledger.schema import campaigns, recipients
 from dispatcher.ledger.times import utc_now
@@ -272,7 +273,17 @@ def _write_batch(
     for statement, parameters in written:
         if parameters:
             connection.execute(statement, parameters)
+    _write_objections(connection, known, batch)
     return {found.id for found in known.values()}
+
+
+def _write_objections(
+    connection: Connection, known: Mapping[str, Row[Any]], batch: Sequence[Recipient | Refusal]
+) -> None:
+    """Write down which rows that keep their story are not to be sent, and of which that holds no more."""
+    reasons = {row.key: row.reason if isinstance(row, Refusal) else "" for row in batch if row.key is not None}
+    fresh = {found.id: reasons[key] if found.state in STORIED else "" for key, found in known.items()}
+    write_objections(connection, find_objections(connection, fresh.keys()), fresh)
 
 
 def _stand_of(row: Recipient | Refusal) -> tuple[State, str, str]:

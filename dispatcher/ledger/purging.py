@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from dispatcher.ledger.digests import digest, make_hash_key, read_hasher
-from dispatcher.ledger.schema import attempts, campaigns, recipients
+from dispatcher.ledger.schema import attempts, campaigns, objections, recipients
 from dispatcher.ledger.times import utc_now, utc_text
 from dispatcher.models import State
 
@@ -31,6 +31,7 @@ _FORGET_ROW = (
     )
 )
 _FORGET_ATTEMPTS = update(attempts).where(attempts.c.recipient_id == bindparam("row_id")).values(reason="", answer="")
+_FORGET_OBJECTIONS = delete(objections).where(objections.c.recipient_id == bindparam("row_id"))
 
 
 def purge_campaign(connection: Connection, campaign_id: int, older_than: timedelta) -> int:
@@ -61,6 +62,7 @@ def purge_campaign(connection: Connection, campaign_id: int, older_than: timedel
             for row in rows
         ]
         connection.execute(_FORGET_ROW, forgotten)
+        connection.execute(_FORGET_OBJECTIONS, [{"row_id": row.id} for row in rows])
         connection.execute(_FORGET_ATTEMPTS, [{"row_id": row.id} for row in rows])
     if rows or removed:  # the next load looks at every row again
         connection.execute(update(campaigns).where(campaigns.c.id == campaign_id).values(fingerprint=""))

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, not_, or_, sele
 
 from dispatcher.errors import LedgerError
 from dispatcher.ledger.digests import verify_digest
+from dispatcher.ledger.objections import is_unopposed
 from dispatcher.ledger.schema import attempts, campaigns, recipients
 from dispatcher.ledger.times import utc_now
 from dispatcher.models import AttemptResult, Outcome, Recipient, Refusal, State, state_after
@@ -61,6 +62,7 @@ def find_due(connection: Connection, campaign_id: int, *, after: tuple[int, int]
     query = (
         select(recipients)
         .where(recipients.c.campaign_id == campaign_id, recipients.c.state == State.PENDING, cursor > after)
+        .where(is_unopposed())
         .order_by(recipients.c.row_number, recipients.c.id)
         .limit(count)
     )
@@ -72,6 +74,7 @@ def find_retryable(connection: Connection, campaign_id: int) -> list[tuple[int, 
     query = (
         select(recipients.c.id, recipients.c.not_before)
         .where(recipients.c.campaign_id == campaign_id, recipients.c.state == State.RETRYABLE)
+        .where(is_unopposed())
         .order_by(recipients.c.not_before, recipients.c.row_number)
     )
     return [(row.id, _checked_time(row.not_before or "")) for row in connection.execute(query)]

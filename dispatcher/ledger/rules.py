@@ -50,6 +50,14 @@ _FORGETS_ONLY = (
 
 RULES = (
     Rule("recipients_moves", "recipients", "UPDATE", columns=("state",), when=_is_forbidden_move()),
+    # Whoever is marked, listed, hidden or refused in the present sheet gets no request, whatever the past.
+    Rule(
+        "recipients_objection",
+        "recipients",
+        "UPDATE",
+        columns=("state",),
+        when="NEW.state = 'sending' AND EXISTS (SELECT 1 FROM objections WHERE recipient_id = NEW.id)",
+    ),
     Rule(
         "recipients_identity",
         "recipients",

@@ -144,6 +144,14 @@ agents = Table(
     Column("learnt", Text, nullable=False, server_default=""),
 )
 
+objections = Table(
+    "objections",
+    metadata,
+    # A table of its own, for few rows have one: those that keep their story while the present sheet says no to them.
+    Column("recipient_id", ForeignKey("recipients.id"), primary_key=True),
+    Column("reason", Text, nullable=False),
+)
+
 events_table = Table(
     "events",
     metadata,

@@ -164,9 +164,9 @@ class _Run:
 
     async def _plan(self, campaign: Campaign) -> Plan:
         """Say what is due, and since when the agent is warm."""
-        campaign_id, outcomes = self._ids[campaign.name], self._options.retry_outcomes
+        campaign_id = self._ids[campaign.name]
         states = await written(self._writer.call(ledger.count_states, campaign_id))
-        failed = await written(self._writer.call(ledger.count_failed, campaign_id, outcomes)) if outcomes else 0
+        failed = await self._count_failed(campaign) if self._options.retry_outcomes else 0
         due = states[State.PENDING] + states[State.RETRYABLE] + failed
         if self._options.people_max is not None:
             due = min(due, self._options.people_max)
@@ -185,6 +185,14 @@ class _Run:
             session=channel_of(campaign).words.session,
             in_doubt=states[State.IN_DOUBT],
         )
+
+    async def _count_failed(self, campaign: Campaign) -> int:
+        """Return how many failed rows are tried again, and tell of those to which the sheet says no by now."""
+        campaign_id = self._ids[campaign.name]
+        if objected := await written(self._writer.call(ledger.count_objected, campaign_id)):
+            rows = format_count(objected, "failed row")
+            self._on_progress(Warned(f"{campaign.name}: {rows} not tried again: the sheet or a list says no by now"))
+        return await written(self._writer.call(ledger.count_failed, campaign_id, self._options.retry_outcomes))
 
     async def _note_limit(self, scope: str, campaign: Campaign) -> float:
         """Record the limit that a campaign states; return the seconds for which a change of it still holds sending."""

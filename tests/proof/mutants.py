@@ -404,6 +404,13 @@ MUTANTS = (
         (_FLOW + "test_limit_bounds_all_agents_together",),
     ),
     Mutant(
+        "the sheet's no is not written down",
+        "ledger/load.py",
+        "    write_objections(connection, find_objections(connection, fresh.keys()), fresh)\n",
+        "",
+        ("flow/test_present_sheet.py::test_who_says_no_by_now_gets_nothing",),
+    ),
+    Mutant(
         "retry takes rows in doubt",
         "ledger/decisions.py",
         "failed = tried.where(recipients.c.state == State.FAILED)",

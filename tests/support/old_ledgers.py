@@ -56,11 +56,14 @@ def multiply_rows(path: Path, count: int) -> None:
 
 
 def read_content(path: Path) -> Mapping[str, list[Any]]:
-    """Return every row of every table that version 1 had, by the table's name; the file is only read."""
+    """Return every row of every table that version 1 had, by the table's name; the file is only read.
+
+    Whether a sheet was loaded is left out: after an upgrade the next run looks at every row again.
+    """
     with _read_only(path) as connection:
         return {
-            table: connection.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall()  # noqa: S608 - names from here
-            for table in ("campaigns", "recipients", "attempts", "runs", "agents", "events", "hash_keys")
+            table: connection.execute(f"SELECT {columns} FROM {table} ORDER BY 1").fetchall()  # noqa: S608 - from here
+            for table, columns in _CONTENT.items()
         }
 
 
@@ -77,4 +80,8 @@ def _read_only(path: Path) -> "closing[sqlite3.Connection]":
     return closing(sqlite3.connect(f"file:{path}?{mode}", uri=True))
 
 
+_CONTENT = {
+    "campaigns": "id, name, agent_id, sheet_path, columns, today, loaded_at",
+    **dict.fromkeys(("recipients", "attempts", "runs", "agents", "events", "hash_keys"), "*"),
+}
 _HEADER = ("application_id", "user_version")

@@ -37,6 +37,7 @@ ALLOWED = [(old, new) for old, new in MOVES if new in ALLOWED_MOVES[old]]
 FORBIDDEN = [move for move in MOVES if move not in ALLOWED]
 BROKEN_BY = (
     "UPDATE recipients SET state = 'pending'",
+    "UPDATE recipients SET state = 'sending' WHERE id = 2",
     "UPDATE recipients SET key = 'other'",
     "UPDATE recipients SET key = NULL",
     "UPDATE recipients SET campaign_id = 2",
@@ -49,7 +50,7 @@ BROKEN_BY = (
     "DELETE FROM ledger_meta",
     "UPDATE ledger_meta SET kind = 'rehearsal'",
 )
-"""On a ledger with one person, who was messaged, and one decision."""
+"""On a ledger with one person, who was messaged, one decision, and a second one who waits and is objected to."""
 
 
 @pytest.fixture
@@ -133,6 +134,9 @@ def test_every_rule_is_at_work(engine: EngineUnderTest, by_hand: Connection) -> 
 
 def test_every_rule_refuses_something(by_hand: Connection) -> None:
     """What each rule guards, by a statement of its own; a rule that no statement here breaks is not proved."""
+    walk(by_hand, [State.PENDING])
+    by_hand.execute(text("INSERT INTO objections VALUES (2, 'opted out')"))
+
     refused = {refusal_of(by_hand, statement) for statement in BROKEN_BY}
 
     assert {refusal.partition("refused by ")[2].split()[0] for refusal in refused} == {rule.name for rule in RULES}

@@ -31,7 +31,7 @@ OPT_OUT = 'to = "{phone}"\nskip_if = { "opt out" = ["x"] }'
 """How the campaign of the old ledger is addressed."""
 
 REAL, REHEARSAL = 0x44535054, 0x44535053
-RULES_SHA256 = "52fa1796ee6e3e1bfb7fe0ae36e784b2e4cbe34a567d3024c1a1d2ad75e3df6a"
+RULES_SHA256 = "f971b2aa07c2c344c479b4cf73caf3b4b2638185e1c95eaf89050f0cdf4be84e"
 """Of the rules of this version. A ledger is compared with them: whoever changes one needs a version and a step."""
 
 

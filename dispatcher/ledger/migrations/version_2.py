@@ -1,4 +1,4 @@
-"""Version 2: a row that says what the ledger is, and the state ``expired``.
+"""Version 2: a row that says what the ledger is, the state ``expired``, and what the sheet holds against a row.
 
 Version 1 was kept by SQLite only, so that this step speaks SQLite.
 """
@@ -51,6 +51,14 @@ CREATE TABLE {name} (
     FOREIGN KEY(campaign_id) REFERENCES campaigns (id)
 )"""
 
+_OBJECTIONS = """
+CREATE TABLE objections (
+    recipient_id INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (recipient_id),
+    FOREIGN KEY(recipient_id) REFERENCES recipients (id)
+)"""
+
 _INDEXES = (
     "CREATE INDEX recipients_due ON recipients (campaign_id, state, row_number)",
     "CREATE INDEX recipients_number ON recipients (campaign_id, to_number)",
@@ -63,3 +71,6 @@ def upgrade(connection: Connection) -> None:
     connection.exec_driver_sql(_META)
     connection.exec_driver_sql(_DESCRIBE)
     rebuild_table(connection, "recipients", _RECIPIENTS, _INDEXES)
+    connection.exec_driver_sql(_OBJECTIONS)
+    # The next run looks at every row again, and learns of which failed ones the sheet says no by now.
+    connection.exec_driver_sql("UPDATE campaigns SET fingerprint = ''")
