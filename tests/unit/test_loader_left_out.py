@@ -9,6 +9,7 @@ from dispatcher.errors import SheetError
 from dispatcher.models import Notice, Recipient, Refusal, SheetRules, State
 from tests.support.sheets import read, read_all, write_csv, write_xlsx
 
+BAD, LISTED, OUT = "+12025FLOWERS", "+12025550105", "+12025550106"
 HEADER = "phone,name\n"
 ANA = "+12025550100,Ana\n"
 BOB = "+12025550101,Bob\n"
@@ -221,3 +222,51 @@ def test_a_suppression_list_names_its_column_once(tmp_path: Path) -> None:
 
     with pytest.raises(SheetError, match='the column "phone" stands in the columns A and B: rename or delete one'):
         read(write_csv(tmp_path, HEADER + ANA), suppress_path=suppress)
+
+
+@pytest.mark.parametrize(
+    ("cells", "is_hidden", "reason"),
+    [
+        (
+            (BAD, "", "yes", "v1"),
+            True,
+            'the number holds letters: write the number in digits; "opt out" leaves a person',
+        ),
+        ((LISTED, "", "yes", "v1"), True, 'left out because "opt out" says so'),
+        ((LISTED, "", "#N/A", "v1"), True, "hidden by a filter in Excel or by hand"),
+        ((LISTED, "", "#N/A", "v1"), False, "the cell shows the error #N/A"),
+        ((LISTED, "", "", "v1"), False, "on the list of numbers never to be messaged"),
+        ((OUT, "", "", "v1"), False, "opted out in row 3"),
+        ((BAD, "", "", "v1"), False, "the number holds letters"),
+        (("+12025550107", "", "", ""), False, "the cell is empty, and the key needs it"),
+        (("+12025550107", "", "", "v1"), False, "the cell is empty, and the message needs it"),
+        (("+12025550107", "x" * 1025, "", "v1"), False, "is 1,025 characters long"),
+        (("+12025550107", "Ana", "", "v1"), False, "the same key as in row 2"),
+    ],
+)
+def test_the_reasons_count_in_their_order(tmp_path: Path, cells: tuple[str, ...], is_hidden: bool, reason: str) -> None:
+    """Who opted out or is listed is skipped whatever else is wrong with the row, and a hidden row is not looked at."""
+    suppress = write_csv(tmp_path, f"phone\n{LISTED}\n", "listed.csv")
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for line in (
+        ("phone", "name", "opt out", "visit"),
+        ("+12025550100", "Ana", "", "v1"),
+        (OUT, "", "yes", "v2"),
+        cells,
+    ):
+        sheet.append(line)
+    sheet.row_dimensions[4].hidden = is_hidden
+    book.save(tmp_path / "recipients.xlsx")
+
+    *_, row = read_all(
+        tmp_path / "recipients.xlsx",
+        key="{visit}",
+        suppress_path=suppress,
+        skip_if={"opt out": ("yes",)},
+        sheet=SheetRules(hidden_rows="skip"),
+    )
+
+    assert isinstance(row, Refusal)
+    assert row.reason.startswith(reason)
