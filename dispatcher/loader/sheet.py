@@ -59,11 +59,11 @@ class Sheet:
             opted_out=opted_out,
         )
         judge = Judge(facts)
-        is_empty, header_row, restore_hidden = True, self.header_row, self._header.restore_hidden
+        is_empty, header_row, is_export = True, self.header_row, bool(self._header.hidden_texts)
         for row in read_rows():
             if row.number > header_row and not row.is_blank:
                 is_empty = False
-                yield judge.judge(restore_hidden(row))
+                yield judge.judge(self._header.restore_hidden(row) if is_export else row)
         if is_empty:
             raise SheetError(f"{self.path.name}: has no rows below its header in row {self.header_row}")
         self.notices += facts.reader.sheet_notices

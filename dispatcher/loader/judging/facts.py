@@ -30,6 +30,8 @@ class SheetFacts:
         parameters: the columns that fill a parameter of the template by themselves, folded as all columns here.
         filled: the columns that fill the template.
         beside: the columns that are sent beside the template.
+        has_merged_cells: whether a blank cell may be covered by a merged one.
+        leaves_people_out: whether there are numbers never to be messaged, or of those who opted out.
         longer: the texts of the template that are more than one value, with their columns.
         sendable: the keys of the rows that can be sent, so far, with their rows.
     """
@@ -56,7 +58,8 @@ class SheetFacts:
         self.longer = [(text, list(_columns_in([text]))) for text in longer]
         self.beside = [key for key in _columns_in(campaign.message_texts) if key not in self.filled]
         self._table, self._keys = table, header.keys
-        self._has_merged_cells = bool(table.scan().merged)
+        self.has_merged_cells = bool(table.scan().merged)
+        self.leaves_people_out = bool(len(suppressed) or len(opted_out))
 
     def refuse(self, row: ReadRow, key: str, reason: str, state: State = State.REFUSED) -> Refusal:
         """Return a row as refused or skipped; ``key`` is the folded column to blame, empty for the whole row."""
@@ -73,7 +76,7 @@ class SheetFacts:
 
     def hint_merged(self, row: ReadRow, key: str) -> str:
         """Say that a blank cell is covered by a merged one; only the first cell of a range has the value."""
-        if not self._has_merged_cells or key not in self._keys or row.values[key]:
+        if not self.has_merged_cells or key not in self._keys or row.values[key]:
             return ""
         cell = self._table.scan().merged_with(row.row.number, self._keys.index(key))
         return f" (it is merged with {cell}: unmerge the cells)" if cell else ""

@@ -47,16 +47,18 @@ def refuse_unclear_opt_out(row: ReadRow, facts: SheetFacts) -> Refusal | None:
     for key in facts.campaign.recipient.skip_if:
         if key in row.faults:
             return facts.refuse(row, key, f"the cell {row.faults[key]}")
-        if hint := facts.hint_merged(row, key):
+        if facts.has_merged_cells and (hint := facts.hint_merged(row, key)):
             return facts.refuse(row, key, f"the cell is blank, and it may leave the person out{hint}")
     return None
 
 
 def skip_suppressed(row: ReadRow, facts: SheetFacts) -> Refusal | None:
     """Skip a number that is never to be messaged, or whose owner opted out in another row."""
-    if len(facts.suppressed) and facts.suppressed.find(row.to):
+    if not facts.leaves_people_out:
+        return None
+    if facts.suppressed.find(row.to):
         return facts.refuse(row, facts.to_column, "on the list of numbers never to be messaged", State.SKIPPED)
-    other = facts.opted_out.find(row.to) if len(facts.opted_out) else None
+    other = facts.opted_out.find(row.to)
     return facts.refuse(row, facts.to_column, f"opted out in row {other}", State.SKIPPED) if other else None
 
 
