@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from dispatcher.errors import UsageError
-
 if TYPE_CHECKING:  # a help text needs no campaign
     from dispatcher.models import Campaign
 
@@ -27,22 +25,14 @@ class Settings:
     no_color: bool = False
 
     def locate_ledger(self, campaigns: "Sequence[Campaign]", *, sandbox: bool = False) -> str:
-        """Return the locator of the ledger of these campaigns.
-
-        ``--ledger`` first, then ``DISPATCHER_LEDGER``, then beside the campaign file. A rehearsal has a
-        ledger of its own and does not listen to the environment, which names the real one.
+        """Return the locator of the ledger of these campaigns, see ``ledger.locator.locate``.
 
         Raises:
             UsageError: the campaigns stand in different folders and no ledger was named.
         """
-        if self.ledger is not None:
-            return self.ledger
-        if not sandbox and (named := os.environ.get("DISPATCHER_LEDGER")):
-            return named
-        folders = {campaign.path.parent for campaign in campaigns}
-        if len(folders) > 1:
-            raise UsageError("the campaigns stand in different folders; name their ledger with --ledger")
-        return str(folders.pop() / ("ledger.sandbox.db" if sandbox else "ledger.db"))
+        from dispatcher.ledger.locator import locate  # a help text needs no ledger
+
+        return locate({campaign.path.parent for campaign in campaigns}, self.ledger, is_rehearsal=sandbox)
 
     def find_ledger(self, *, sandbox: bool = False) -> str:
         """Return the locator of the ledger when no campaign says it: named, here, or in ``campaigns/``.

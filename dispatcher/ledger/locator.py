@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from dispatcher.errors import UsageError
@@ -14,6 +15,25 @@ Locator = str | os.PathLike[str]
 _URL = re.compile(r"([a-z][a-z0-9+]*)://(.*)", re.IGNORECASE | re.DOTALL)
 _NO_FILE = re.compile(r"(sqlite|postgres(ql)?(\+[a-z0-9]+)?):", re.IGNORECASE)
 _HOW = "write the path of its file, or sqlite:///ledger.db"
+
+
+def locate(folders: Collection[Path], named: Locator | None = None, *, is_rehearsal: bool = False) -> str:
+    """Return the locator of the ledger of campaigns whose files are in these folders.
+
+    The one that somebody named, then the one in ``DISPATCHER_LEDGER``, then ``ledger.db`` beside the campaign
+    file. A rehearsal has a ledger of its own and does not listen to the environment, which names the real one.
+
+    Raises:
+        UsageError: the folders are several, and no ledger was named.
+    """
+    if named is not None:
+        return os.fspath(named)
+    if not is_rehearsal and (from_environment := os.environ.get("DISPATCHER_LEDGER")):
+        return from_environment
+    if len(folders) > 1:
+        raise UsageError("the campaigns stand in different folders; name their ledger with --ledger")
+    (folder,) = folders
+    return str(folder / ("ledger.sandbox.db" if is_rehearsal else "ledger.db"))
 
 
 def find_engine(locator: Locator) -> LedgerEngine:

@@ -11,7 +11,7 @@ from dispatcher.models import State
 from dispatcher.outputs.labels import number_labels
 from dispatcher.placeholders import fold
 
-Frame: TypeAlias = pd.DataFrame
+DataFrame: TypeAlias = pd.DataFrame
 
 _STATE = pd.CategoricalDtype([str(state) for state in State])
 _PLACES = {state: place for place, state in enumerate(State)}
@@ -50,15 +50,23 @@ class OutcomeRow(Protocol):
         """Where it is in the sheet, as Excel shows it."""
 
 
-def make_frames(columns: Sequence[str], rows: Iterable[OutcomeRow], *, size: int) -> Iterator[Frame]:
-    """Yield the outcomes of ``rows`` in their order, ``size`` rows at a time, with one index throughout.
+def make_frame(columns: Sequence[str], rows: Iterable[OutcomeRow]) -> DataFrame:
+    """Return the outcomes of ``rows`` in their order; ``columns`` are the sheet's labels.
 
-    ``columns`` are the sheet's labels. Where there are no rows one empty frame says what the columns are. The
-    types are those that ``dispatcher.outcomes`` promises.
+    The types are those that ``dispatcher.outcomes`` promises, whether there are rows or not.
     """
+    source = iter(rows)
+    batches = iter(lambda: list(islice(source, _BATCH)), [])
+    parts = [_convert(columns, batch) for batch in batches]
+    return pd.concat(parts, ignore_index=True) if parts else _convert(columns, [])
+
+
+def make_frames(columns: Sequence[str], rows: Iterable[OutcomeRow], *, size: int) -> Iterator[DataFrame]:
+    """Yield the same in frames of ``size`` rows, with one index throughout; one empty frame where there are no rows."""
     source, start = iter(rows), 0
     while True:
-        frame = _make_frame(columns, islice(source, size), start)
+        frame = make_frame(columns, islice(source, size))
+        frame.index += start
         if start == 0 or len(frame):
             yield frame
         if len(frame) < size:
@@ -66,15 +74,7 @@ def make_frames(columns: Sequence[str], rows: Iterable[OutcomeRow], *, size: int
         start += size
 
 
-def _make_frame(columns: Sequence[str], rows: Iterator[OutcomeRow], start: int) -> Frame:
-    batches = iter(lambda: list(islice(rows, _BATCH)), [])
-    parts = [_convert(columns, batch) for batch in batches] or [_convert(columns, [])]
-    frame = pd.concat(parts, ignore_index=True)
-    frame.index += start
-    return frame
-
-
-def _convert(columns: Sequence[str], rows: Sequence[OutcomeRow]) -> Frame:
+def _convert(columns: Sequence[str], rows: Sequence[OutcomeRow]) -> DataFrame:
     own = [_texts(row.values.get(key) for row in rows) for key in map(fold, columns)]
     told = [
         pd.Categorical.from_codes([_PLACES[row.state] for row in rows], dtype=_STATE),

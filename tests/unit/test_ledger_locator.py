@@ -7,6 +7,7 @@ import pytest
 
 from dispatcher import ledger
 from dispatcher.errors import UsageError
+from dispatcher.ledger.locator import locate
 from tests.support.command_line import Desk, people
 from tests.support.ledgers import load, open_once, person, states
 
@@ -94,3 +95,33 @@ def test_the_ledger_knows_its_own_files(tmp_path: Path, name: str) -> None:
 
     assert is_own == (name != "other.csv")
     assert ledger.is_part_of(f"sqlite:///{path}", tmp_path / name) == (name in ("ledger.db", "ledger.db.lock"))
+
+
+@pytest.mark.parametrize(
+    ("named", "in_environment", "is_rehearsal", "located"),
+    [
+        ("named.db", "there.db", False, "named.db"),
+        ("named.db", None, True, "named.db"),
+        (None, "there.db", False, "there.db"),
+        (None, "there.db", True, "campaigns/ledger.sandbox.db"),
+        (None, "", False, "campaigns/ledger.db"),
+        (None, None, False, "campaigns/ledger.db"),
+    ],
+)
+def test_where_a_ledger_is_when_nobody_says_so(
+    monkeypatch: pytest.MonkeyPatch, named: str | None, in_environment: str | None, is_rehearsal: bool, located: str
+) -> None:
+    """Beside the campaign file; a rehearsal never takes the real one that the environment names."""
+    monkeypatch.delenv("DISPATCHER_LEDGER", raising=False)
+    if in_environment is not None:
+        monkeypatch.setenv("DISPATCHER_LEDGER", in_environment)
+
+    assert locate({Path("campaigns")}, named, is_rehearsal=is_rehearsal) == located
+
+
+def test_campaigns_of_two_folders_have_no_ledger_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two ledgers for one call would each know half of what was sent."""
+    monkeypatch.delenv("DISPATCHER_LEDGER", raising=False)
+
+    with pytest.raises(UsageError, match="the campaigns stand in different folders"):
+        locate({Path("one"), Path("two")})
