@@ -1,7 +1,7 @@
 """Deliver one recipient, from its row in the ledger to its outcome on disk: the middle of the story."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from dispatcher import ledger
@@ -11,11 +11,9 @@ from dispatcher.errors import LedgerError
 from dispatcher.limiter.lanes import Slot
 from dispatcher.limiter.limiter import Limiter
 from dispatcher.limiter.pacer import Signal
-from dispatcher.models import AttemptResult, Campaign, Outcome, Refusal, state_after
+from dispatcher.models import AttemptResult, Campaign, Outcome, Refusal
 from dispatcher.pipeline.commits import written
-from dispatcher.pipeline.progress import Progress, RowDone
 from dispatcher.pipeline.queue import CampaignQueue
-from dispatcher.text import mask_digits
 
 
 class Deliveries:
@@ -24,15 +22,11 @@ class Deliveries:
     Args:
         limiter: says when a request may leave, and learns from what became of it.
         senders: what sends the requests, by channel.
-        on_progress: told what became of each attempt; must not block.
     """
 
-    def __init__(
-        self, limiter: Limiter, senders: Mapping[str, Sender], *, on_progress: Callable[[Progress], None]
-    ) -> None:
+    def __init__(self, limiter: Limiter, senders: Mapping[str, Sender]) -> None:
         self._limiter = limiter
         self._senders = senders
-        self._on_progress = on_progress
         self._is_aborted = False
         self._requests: set[asyncio.Task[AttemptResult | None]] = set()
 
@@ -57,7 +51,7 @@ class Deliveries:
         self._limiter.release(slot, _signal(result), retry_after_s=result.retry_after_s)
         not_before = queue.schedule(row, result)
         await written(queue.writer.conclude(attempt_id, row.id, result, not_before=not_before))
-        self._tell(queue, row, result)
+        queue.count(result)
         return result
 
     def abort(self) -> None:
@@ -101,13 +95,6 @@ class Deliveries:
             return await self._senders[campaign.channel].send(campaign.agent.endpoint, body)
         finally:
             self._requests.discard(delivery)
-
-    def _tell(self, queue: CampaignQueue, row: ledger.DueRow, result: AttemptResult) -> None:
-        """Count an outcome that is on disk, and tell who watches."""
-        queue.counts.sent += result.headers_sent
-        setattr(queue.counts, result.outcome, getattr(queue.counts, result.outcome) + 1)
-        number, to = row.recipient.row_number, mask_digits(row.recipient.to)
-        self._on_progress(RowDone(queue.campaign.name, number, to, state_after(result), result))
 
 
 def _signal(result: AttemptResult) -> Signal:

@@ -8,12 +8,14 @@ from dispatcher import ledger
 from dispatcher.channel import Sender
 from dispatcher.channels import channel_of
 from dispatcher.errors import ExitCode, LedgerError
+from dispatcher.limiter.lanes import Slot
 from dispatcher.limiter.limiter import Limiter
-from dispatcher.models import AttemptResult, Campaign, Outcome
+from dispatcher.models import AttemptResult, Campaign, Outcome, state_after
 from dispatcher.pipeline.control import Halt, Streak
 from dispatcher.pipeline.deliver import Deliveries
-from dispatcher.pipeline.progress import Progress, Warned
+from dispatcher.pipeline.progress import Progress, RowDone, Warned
 from dispatcher.pipeline.queue import CampaignQueue
+from dispatcher.text import mask_digits
 
 _CALLS_TO_TRUST = 30
 """The limiter gives the approved limit up again when three of so many calls are refused."""
@@ -23,8 +25,6 @@ IN_AIR_MAX = 20
 silent. Fewer would let a handful of requests that are never answered stop an agent of one session a second for the
 minute until they are given up; more would not help an API that takes so long to answer.
 """
-
-_Delivery = asyncio.Task[AttemptResult | None]
 
 
 class AgentDispatch:
@@ -45,7 +45,7 @@ class AgentDispatch:
     ) -> None:
         self._turns = deque(queues)
         self._limiter = limiter
-        self._deliveries = Deliveries(limiter, senders, on_progress=on_progress)
+        self._deliveries = Deliveries(limiter, senders)
         self._halt = halt
         self._on_progress = on_progress
         self._streak = Streak()
@@ -53,7 +53,7 @@ class AgentDispatch:
         self._calls_at_limit = 0
         self._failure: BaseException | None = None
         self._in_air_max = in_air_max
-        self._in_air: dict[_Delivery, CampaignQueue] = {}
+        self._in_air: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Take rows until none is due or the halt is pulled, then wait for what is in the air.
@@ -83,8 +83,8 @@ class AgentDispatch:
                 await _first_landing(set(self._in_air))
             slot = await self._limiter.acquire()
             queue, row = turn
-            delivery = asyncio.create_task(self._deliveries.deliver(queue, queue.exchange(row), slot))
-            self._in_air[delivery] = queue
+            delivery = asyncio.create_task(self._deliver(queue, queue.exchange(row), slot))
+            self._in_air.add(delivery)
             delivery.add_done_callback(self._land)
 
     async def _next(self) -> tuple[CampaignQueue, ledger.DueRow] | None:
@@ -101,16 +101,18 @@ class AgentDispatch:
             await self._halt.or_halted(_first_landing(set(self._in_air)), wait_s)
         return None
 
-    def _land(self, delivery: _Delivery) -> None:
-        """Take note of how a delivery ended, and stop what has to stop."""
-        queue = self._in_air.pop(delivery)
-        if delivery.cancelled():
-            return
-        if failure := delivery.exception():
-            self._fail(failure)
-        elif result := delivery.result():
-            self._tell_pace(queue.campaign)
+    async def _deliver(self, queue: CampaignQueue, row: ledger.DueRow, slot: Slot) -> None:
+        """Deliver one recipient; what has to stop stops before anything is told, for who is told may raise."""
+        if result := await self._deliveries.deliver(queue, row, slot):
             self._brake(queue, result)
+            self._tell_pace(queue.campaign)
+            self._tell(queue, row, result)
+
+    def _land(self, delivery: asyncio.Task[None]) -> None:
+        """Take a delivery out of the air; it decides nothing, for asyncio only logs what a callback raises."""
+        self._in_air.discard(delivery)
+        if not delivery.cancelled() and (failure := delivery.exception()):
+            self._fail(failure)
 
     def _fail(self, failure: BaseException) -> None:
         """Take no more rows anywhere; keep what nobody foresaw until everything in the air has landed."""
@@ -144,8 +146,13 @@ class AgentDispatch:
             self._note = None
             self._on_progress(Warned(f"agent {agent.id}: {agent.limit} a second are accepted again", agent.id))
 
+    def _tell(self, queue: CampaignQueue, row: ledger.DueRow, result: AttemptResult) -> None:
+        """Tell who watches of an outcome that is on disk."""
+        number, to = row.recipient.row_number, mask_digits(row.recipient.to)
+        self._on_progress(RowDone(queue.campaign.name, number, to, state_after(result), result))
 
-async def _first_landing(in_air: set[_Delivery]) -> None:
+
+async def _first_landing(in_air: set[asyncio.Task[None]]) -> None:
     """Wait for the first of the deliveries that were in the air when it was asked, landed or not by now."""
     if in_air:
         await asyncio.wait(in_air, return_when=asyncio.FIRST_COMPLETED)

@@ -112,6 +112,11 @@ class CampaignQueue:
             self._wait_until(asyncio.get_running_loop().time() + wait_s, row)
         return ledger.utc_text(datetime.now(UTC) + timedelta(seconds=wait_s))
 
+    def count(self, result: AttemptResult) -> None:
+        """Count an outcome that is on disk."""
+        self.counts.sent += result.headers_sent
+        setattr(self.counts, result.outcome, getattr(self.counts, result.outcome) + 1)
+
     def put_back(self, row: ledger.DueRow) -> None:
         """Queue a row whose request did not leave; that was no try."""
         self._wait_until(asyncio.get_running_loop().time(), row)
