@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from dispatcher import ledger
 from dispatcher.channel import Sender
 from dispatcher.channels import channel_of
-from dispatcher.errors import ExitCode, LedgerError
+from dispatcher.errors import LedgerError
 from dispatcher.limiter.limiter import Limiter
 from dispatcher.limiter.stances import Learnt
 from dispatcher.pipeline.commits import written
@@ -29,7 +29,7 @@ class AgentRun:
         scope: the agent's id, or what stands for its API key.
         queues: the campaigns, at least one.
         writer: the ledger.
-        halt: the run's.
+        halt: this agent's, above those of the campaigns.
         stop: how a person ends the run early.
         on_progress: told what happens; must not block.
     """
@@ -49,9 +49,7 @@ class AgentRun:
         self._agent = queues[0].campaign.agent
         self._granted = channel_of(queues[0].campaign).limits.granted
         self._writer = writer
-        self._halt = Halt(halt)
-        for queue in queues:
-            queue.halt = Halt(self._halt)
+        self._halt = halt
         self._stop = stop
         self._on_progress = on_progress
 
@@ -79,11 +77,8 @@ class AgentRun:
         try:
             await self._hold(warm_at_s)
             await self._dispatch(senders, in_air_max=in_air_max, idle_s=idle_s)
-        except LedgerError as error:
-            self._halt.pull_everything(ExitCode.LEDGER, str(error))
-            raise
-        except Exception as error:  # what nobody foresaw stops the other agents too, once their requests have landed
-            self._halt.pull_everything(ExitCode.UNEXPECTED, f"unexpected: {type(error).__name__}")
+        except Exception as error:  # it stops the other agents too, once their requests have landed
+            self._halt.pull_everything(error)
             raise
         finally:
             for queue in self.queues:

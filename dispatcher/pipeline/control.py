@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from dispatcher.errors import ExitCode
+from dispatcher.errors import ExitCode, LedgerError
 from dispatcher.models import AttemptResult, Outcome
 
 THROTTLED_IN_A_ROW = 10
@@ -81,7 +81,8 @@ PRECEDENCE = (
 class Halt:
     """Why no more rows are taken: nothing yet, or the gravest reason that came up.
 
-    One for the whole run, one for each agent below it, one for each campaign below its agent.
+    One for the whole run, one for each agent below it, one for each campaign below its agent. ``send`` makes them all,
+    the run's before anything else; who is handed one pulls it or asks it, and makes none.
     """
 
     def __init__(self, above: "Halt | None" = None) -> None:
@@ -107,12 +108,15 @@ class Halt:
         self._pulled.append((code, reason))
         self._wake()
 
-    def pull_everything(self, code: ExitCode, reason: str) -> None:
-        """Take no more rows anywhere in this run."""
+    def pull_everything(self, failure: BaseException) -> None:
+        """Take no more rows anywhere in this run: where the machinery fails for one, it fails for all."""
         top = self
         while top._above is not None:
             top = top._above
-        top.pull(code, reason)
+        if isinstance(failure, LedgerError):
+            top.pull(ExitCode.LEDGER, str(failure))
+        else:
+            top.pull(ExitCode.UNEXPECTED, f"unexpected: {type(failure).__name__}")
 
     def _all_pulled(self) -> list[tuple[ExitCode, str]]:
         return self._pulled + (self._above._all_pulled() if self._above else [])

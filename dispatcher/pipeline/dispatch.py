@@ -116,11 +116,9 @@ class AgentDispatch:
 
     def _fail(self, failure: BaseException) -> None:
         """Take no more rows anywhere; keep what nobody foresaw until everything in the air has landed."""
-        if isinstance(failure, LedgerError):
-            self._halt.pull_everything(ExitCode.LEDGER, str(failure))
-            return
-        self._failure = failure
-        self._halt.pull_everything(ExitCode.UNEXPECTED, f"unexpected: {type(failure).__name__}")
+        self._halt.pull_everything(failure)
+        if not isinstance(failure, LedgerError):
+            self._failure = failure
 
     def _brake(self, queue: CampaignQueue, result: AttemptResult) -> None:
         """Stop the agent or the campaign where going on would only repeat what just happened."""

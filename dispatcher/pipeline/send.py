@@ -222,14 +222,7 @@ class _Run:
         connections = open_connections(campaigns, self._options, count=max(1, share * len(by_scope)))
         async with connections as opened, stop_watched(self._halt, self._stop, self._left_s()):
             agents = [
-                AgentRun(
-                    scope,
-                    [await self._open_queue(opened.locate(campaign), budget) for campaign in theirs],
-                    self._writer,
-                    halt=self._halt,
-                    stop=self._stop,
-                    on_progress=self._on_progress,
-                )
+                await self._open_agent(scope, [opened.locate(campaign) for campaign in theirs], budget)
                 for scope, theirs in by_scope.items()
             ]
             with rare_collections():
@@ -249,10 +242,16 @@ class _Run:
         for failure in filter(None, endings):
             raise failure
 
-    async def _open_queue(self, campaign: Campaign, budget: Budget) -> CampaignQueue:
-        campaign_id = self._ids[campaign.name]
-        run_id = await written(self._writer.call(ledger.begin_run, campaign_id, self._options.command))
-        return CampaignQueue(campaign, campaign_id, run_id, self._options.today, self._writer, budget, Halt())
+    async def _open_agent(self, scope: str, campaigns: Sequence[Campaign], budget: Budget) -> AgentRun:
+        """Begin the run of an agent's campaigns; its halt is below the run's, those of its campaigns below its own."""
+        halt, queues = Halt(self._halt), []
+        for campaign in campaigns:
+            campaign_id = self._ids[campaign.name]
+            run_id = await written(self._writer.call(ledger.begin_run, campaign_id, self._options.command))
+            queues.append(
+                CampaignQueue(campaign, campaign_id, run_id, self._options.today, self._writer, budget, Halt(halt))
+            )
+        return AgentRun(scope, queues, self._writer, halt=halt, stop=self._stop, on_progress=self._on_progress)
 
     def _left_s(self) -> float | None:
         """Return how long rows may still be taken, None without a bound."""

@@ -5,6 +5,7 @@ import gc
 
 import pytest
 
+from dispatcher.errors import ExitCode, LedgerError
 from dispatcher.models import AttemptResult, Outcome
 from dispatcher.pipeline.control import Halt, Streak
 
@@ -57,3 +58,20 @@ def test_an_accepted_request_ends_a_streak_of_refusals() -> None:
     streak.add(REFUSED, 10.2)
 
     assert (streak.length, streak.counted_at_s) == (1, 10.2)
+
+
+def test_a_halt_reaches_down_and_machinery_trouble_everywhere() -> None:
+    """A campaign stops alone, an agent stops its campaigns, and what fails for one stops all; the gravest is told."""
+    run = Halt()
+    agent, other = Halt(run), Halt(run)
+    campaign = Halt(agent)
+
+    campaign.pull(ExitCode.STOPPED, "alike")
+    after_campaign = [halt.code for halt in (run, agent, other, campaign)]
+    agent.pull_everything(LedgerError("disk full"))
+    campaign.pull_everything(ValueError("?"))
+
+    assert after_campaign == [None, None, None, ExitCode.STOPPED]
+    assert {(halt.code, halt.reason) for halt in (run, agent, other, campaign)} == {
+        (ExitCode.UNEXPECTED, "unexpected: ValueError")
+    }
