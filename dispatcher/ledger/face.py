@@ -13,16 +13,10 @@ from dispatcher.ledger.agents import (
     seconds_since_last_attempt,
     set_limit,
 )
-from dispatcher.ledger.decisions import (
-    Doubt,
-    count_failed,
-    list_in_doubt,
-    resolve,
-    retry,
-    sweep_dead_run,
-)
+from dispatcher.ledger.comparison import Change, SheetComparison, SheetDifference
+from dispatcher.ledger.decisions import Doubt, count_failed, list_in_doubt, resolve, retry, sweep_dead_run
 from dispatcher.ledger.identity import Kind
-from dispatcher.ledger.load import BATCH, Change, LoadReport, SheetLoad, classify_changes
+from dispatcher.ledger.load import LoadReport, SheetLoad
 from dispatcher.ledger.locator import Locator, is_there
 from dispatcher.ledger.objections import count_objected
 from dispatcher.ledger.queue import (
@@ -50,7 +44,6 @@ from dispatcher.ledger.times import utc_text
 from dispatcher.ledger.writer import Writer
 
 __all__ = [
-    "BATCH",
     "AgentRecord",
     "CampaignRecord",
     "Change",
@@ -62,12 +55,13 @@ __all__ = [
     "Locator",
     "RowRecord",
     "RunCounts",
+    "SheetComparison",
+    "SheetDifference",
     "SheetLoad",
     "Standing",
     "Writer",
     "begin_run",
     "change",
-    "classify_changes",
     "count_failed",
     "count_objected",
     "count_open_problems",

@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
-from dispatcher.ledger.digests import digest, read_hasher, verify_digest
+from dispatcher.ledger.comparison import BATCH, Change, classify, encode_cells, find_known
+from dispatcher.ledger.digests import digest
 from dispatcher.ledger.engines.integrity import check_before_load
 from dispatcher.ledger.objections import STORIED, find_objections, write_objections
 from dispatcher.ledger.queue import withdraw_vanished
@@ -18,30 +18,7 @@ from dispatcher.ledger.schema import campaigns, recipients
 from dispatcher.ledger.times import utc_now
 from dispatcher.models import Notice, Recipient, Refusal, State
 
-BATCH = 2000
-"""Rows that are looked up and written at a time."""
-
-_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))  # made once: making it costs more than using it
 _SENT = (State.SENDING, State.ACCEPTED, State.IN_DOUBT)
-
-
-class Change(StrEnum):
-    """What a row of the sheet is to the ledger."""
-
-    NEW = "new"
-    SAME = "unchanged"
-    CORRECTED = "corrected"  # its values differ and will be sent as they are now
-    CHANGED_AFTER_SENDING = "changed after it was sent"  # it is not sent again
-    SENT = "already sent"
-    FAILED = "failed before"  # only ``retry`` sends it again
-    IN_DOUBT = "in doubt"  # or in the air at this moment; only a person, or proof, moves it
-
-
-_UNREADY = {
-    State.FAILED: Change.FAILED,
-    State.IN_DOUBT: Change.IN_DOUBT,
-    State.SENDING: Change.IN_DOUBT,
-}
 
 
 @dataclass(slots=True)
@@ -151,67 +128,12 @@ class SheetLoad:
         self._on_rows(self._report.rows)
 
 
-def classify_changes(
-    connection: Connection,
-    campaign_id: int | None,
-    rows: Sequence[Recipient | Refusal],
-    *,
-    used: Collection[str] | None = None,
-) -> list[Change]:
-    """Return what a load would find each row to be, writing nothing.
-
-    Args:
-        connection: the ledger.
-        campaign_id: whose rows; None for a campaign that the ledger does not know.
-        rows: some rows of the sheet, best ``BATCH`` of them.
-        used: as in a load.
-    """
-    known = _find_known(connection, campaign_id, rows) if campaign_id is not None else {}
-    return [_classify(known.get(row.key or ""), row, _encode(row), used) for row in rows]
-
-
 def _open_campaign(connection: Connection, name: str, agent_id: str) -> int:
     found = connection.execute(select(campaigns.c.id).where(campaigns.c.name == name)).scalar()
     if found is not None:
         return int(found)
     statement = insert(campaigns).values(name=name, agent_id=agent_id).returning(campaigns.c.id)
     return int(connection.execute(statement).scalar_one())
-
-
-def _encode(row: Recipient | Refusal) -> str:
-    return _JSON.encode(dict(row.values))
-
-
-def _find_known(connection: Connection, campaign_id: int, batch: Sequence[Recipient | Refusal]) -> dict[str, Row[Any]]:
-    """Return the ledger's rows by the key the sheet knows them by, those whose key was purged included."""
-    keys = {row.key: row.key for row in batch if row.key is not None}
-    if hashed := read_hasher(connection):
-        keys |= {hashed(key): key for key in tuple(keys)}
-    if not keys:
-        return {}
-    query = select(recipients).where(recipients.c.campaign_id == campaign_id, recipients.c.key.in_(keys))
-    known = connection.execute(query).all()
-    for row in known:
-        verify_digest(row)
-    return {keys[row.key]: row for row in known}
-
-
-def _classify(known: Row[Any] | None, row: Recipient | Refusal, cells: str, used: Collection[str] | None) -> Change:
-    if known is None:
-        return Change.NEW
-    if unready := _UNREADY.get(known.state):
-        return unready
-    is_sent = known.state == State.ACCEPTED
-    if is_sent and known.purged_at is not None:  # nobody knows what it was sent with
-        return Change.SENT
-    if known.to_number == row.to and (known.cells == cells or _agree(json.loads(known.cells), row.values, used)):
-        return Change.SENT if is_sent else Change.SAME
-    return Change.CHANGED_AFTER_SENDING if is_sent else Change.CORRECTED
-
-
-def _agree(before: Mapping[str, str], now: Mapping[str, str], used: Collection[str] | None) -> bool:
-    """Return whether what the campaign uses is the same; columns that an export added, say, mean nothing to it."""
-    return used is not None and all(before.get(column) == now.get(column) for column in used)
 
 
 _LOSE = update(recipients).where(recipients.c.id == bindparam("row_id")).values(in_sheet=False)
@@ -253,14 +175,14 @@ def _write_batch(
     used: Collection[str] | None,
 ) -> set[int]:
     """Write what is new or differs and nothing else; return the ids of the rows that were known."""
-    known = _find_known(connection, campaign_id, batch)
+    known = find_known(connection, campaign_id, batch)
     new, moved, corrected = [], [], []
     remarked: list[dict[str, object]] = []
     now = utc_now()
     for row in batch:
-        cells = _encode(row)
+        cells = encode_cells(row.values)
         found = known.get(row.key) if row.key is not None else None
-        report.changes[_classify(found, row, cells, used)] += 1
+        report.changes[classify(found, row, cells, used)] += 1
         if found is None:
             new.append(_new_row(row, cells, campaign_id=campaign_id, now=now))
         elif found.state not in _SENT and _differs(found, row, cells):
@@ -335,7 +257,7 @@ def _remarked_row(
     kept = {column: text for column, text in json.loads(found.cells).items() if column in used}
     beside = {column: text for column, text in row.values.items() if column not in used}
     both = kept | beside
-    cells = _JSON.encode({column: both[column] for column in {**row.values, **both} if column in both})
+    cells = encode_cells({column: both[column] for column in {**row.values, **both} if column in both})
     if cells != found.cells:
         checked = digest(found.campaign_id, found.key, found.to_number, cells)
         yield {"row_id": found.id, "new_cells": cells, "new_digest": checked}

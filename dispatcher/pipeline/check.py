@@ -1,12 +1,11 @@
 """What would happen to every row of a sheet, told without sending or writing anything."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,14 +14,15 @@ from dispatcher.errors import ExitCode
 from dispatcher.ledger import Change
 from dispatcher.limiter.least_time import seconds_at_limit
 from dispatcher.models import Campaign, Notice, Recipient, Refusal, State
+from dispatcher.pipeline.fingerprint import find_used_columns, fingerprint
 from dispatcher.pipeline.garbage_collection import rare_collections
-from dispatcher.pipeline.load import doubt_sheet, find_used_columns, fingerprint, open_sheet
+from dispatcher.pipeline.load import doubt_sheet, open_sheet
 from dispatcher.pipeline.outcomes import refuse_input
 
 if TYPE_CHECKING:
     from dispatcher.outputs.problems import ProblemFile
 
-_WAITING = (State.PENDING, State.RETRYABLE, State.REFUSED, State.SKIPPED)
+_KINDS = ("refused", "skipped", "warnings")
 _STATE_AFTER_LOAD = {
     Change.NEW: State.PENDING,
     Change.SAME: State.PENDING,
@@ -60,6 +60,7 @@ class CheckReport:
         refused: rows with something wrong.
         skipped: rows left out on purpose.
         notices: what a person should know.
+        rows: how many there are that are not blank.
         states: where the rows of the sheet would stand once it is loaded; together they are all rows.
         changes: the sheet against the ledger, in rows.
         withdrawn: waiting rows of the ledger that are gone from the sheet, and would be withdrawn.
@@ -72,15 +73,11 @@ class CheckReport:
     refused: Findings
     skipped: Findings
     notices: Findings
+    rows: int = 0
     states: Counter[State] = field(default_factory=Counter)
     changes: Counter[Change] = field(default_factory=Counter)
     withdrawn: int = 0
     is_loaded: bool = False
-
-    @property
-    def rows(self) -> int:
-        """Rows that are not blank."""
-        return self.states.total()
 
     @property
     def ready(self) -> int:
@@ -92,17 +89,21 @@ class CheckReport:
         """The least time the ready rows take."""
         return seconds_at_limit(self.ready, self.campaign.agent.limit)
 
-    def add(self, row: Recipient | Refusal, change: Change) -> None:
+    def add(self, row: Recipient | Refusal) -> None:
         """Count one more row of the sheet, and what is to be known of it."""
-        self.changes[change] += 1
+        self.rows += 1
         for notice in row.notices:
             self.notices.add(notice)
-        if isinstance(row, Recipient):
-            self.states[_STATE_AFTER_LOAD[change]] += 1
-            return
-        self.states[row.state] += 1
-        findings = self.refused if row.state is State.REFUSED else self.skipped
-        findings.add(row)
+        if isinstance(row, Refusal):
+            self.states[row.state] += 1
+            findings = self.refused if row.state is State.REFUSED else self.skipped
+            findings.add(row)
+
+    def add_difference(self, difference: ledger.SheetDifference) -> None:
+        """Count where the rows that can be sent would stand, and what the sheet changes."""
+        self.changes, self.withdrawn = difference.changes, difference.withdrawn
+        for change, count in difference.ready_changes.items():
+            self.states[_STATE_AFTER_LOAD[change]] += count
 
     @property
     def doubt(self) -> str:
@@ -146,63 +147,35 @@ def check_sheet(
         UsageError: ``problems_path`` is a file the campaign is made of, or cannot be written.
     """
     sheet = open_sheet(campaign, path, today)
-    kinds = ("refused", "skipped", "warnings")
-    refused, skipped, notices = (Findings(kept_max, partial(on_found, kind)) for kind in kinds)
+    refused, skipped, notices = (Findings(kept_max, partial(on_found, kind)) for kind in _KINDS)
     report = CheckReport(campaign, path, sheet.sheet_name, refused, skipped, notices)
-    used = find_used_columns(campaign)
     with ExitStack() as stack:
         connection = stack.enter_context(_reading(locator))
-        known = _Known.of(connection, campaign)
-        if known.record:
-            report.is_loaded = known.record.fingerprint == fingerprint(campaign, path, today)
-        problems: ProblemFile | None = None
+        record = ledger.find_campaign(connection, campaign.name) if connection else None
+        report.is_loaded = record is not None and record.fingerprint == fingerprint(campaign, path, today)
         if problems_path:
-            from dispatcher.outputs.problems import write_problems  # heavy: pandas
-
-            refuse_input(problems_path, campaign, locator, path, *known.sheet_paths)
-            problems = stack.enter_context(write_problems(problems_path, sheet.columns))
-        rows = iter(sheet)
-        while batch := list(islice(rows, ledger.BATCH)):
-            for row, change in zip(batch, known.classify(batch, used), strict=True):
-                known.waiting.discard(row.key)
-                report.add(row, change)
-                if problems and isinstance(row, Refusal):
-                    problems.add(row)
-            on_rows(report.rows)
+            refuse_input(problems_path, campaign, locator, path, *([Path(record.sheet_path)] if record else []))
+        problems = stack.enter_context(_open_problems(problems_path, sheet.columns))
+        campaign_id, used = record.id if record else None, find_used_columns(campaign)
+        comparison = ledger.SheetComparison(connection, campaign_id, used=used, on_rows=on_rows)
+        for row in sheet:
+            comparison.add(row)
+            report.add(row)
+            if problems and isinstance(row, Refusal):
+                problems.add(row)
+        report.add_difference(comparison.finish())
     for notice in sheet.notices:
         report.notices.add(notice)
-    report.withdrawn = len(known.waiting)
     return report
 
 
-@dataclass(slots=True)
-class _Known:
-    """What the ledger knows of a campaign; nothing where there is no ledger yet, or it never saw the campaign.
+def _open_problems(out: Path | None, columns: Sequence[str]) -> "AbstractContextManager[ProblemFile | None]":
+    """Open the file of the rows that cannot be sent; nothing where none is asked for."""
+    if out is None:
+        return nullcontext()
+    from dispatcher.outputs.problems import write_problems  # heavy: pandas
 
-    ``waiting`` are the keys that a load would withdraw unless it sees them in the sheet.
-    """
-
-    connection: ledger.Connection | None
-    record: ledger.CampaignRecord | None = None
-    waiting: set[str | None] = field(default_factory=set)
-
-    @classmethod
-    def of(cls, connection: ledger.Connection | None, campaign: Campaign) -> "_Known":
-        record = ledger.find_campaign(connection, campaign.name) if connection else None
-        if connection is None or record is None:
-            return cls(connection)
-        rows = ledger.read_rows(connection, record.id, _WAITING)
-        # A row without a key is what its sheet said, no identity: nobody misses it.
-        return cls(connection, record, {row.key for row in rows if row.key is not None})
-
-    @property
-    def sheet_paths(self) -> list[Path]:
-        return [Path(self.record.sheet_path)] if self.record else []
-
-    def classify(self, rows: Sequence[Recipient | Refusal], used: Collection[str]) -> Sequence[Change]:
-        if self.connection is None or self.record is None:
-            return [Change.NEW] * len(rows)
-        return ledger.classify_changes(self.connection, self.record.id, rows, used=used)
+    return write_problems(out, columns)
 
 
 @contextmanager

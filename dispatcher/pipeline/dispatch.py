@@ -10,15 +10,13 @@ from dispatcher.channels import channel_of
 from dispatcher.errors import ExitCode, LedgerError
 from dispatcher.limiter.lanes import Slot
 from dispatcher.limiter.limiter import Limiter
-from dispatcher.models import AttemptResult, Campaign, Outcome, state_after
+from dispatcher.models import AttemptResult, Outcome, state_after
 from dispatcher.pipeline.control import Halt, Streak
 from dispatcher.pipeline.deliver import Deliveries
-from dispatcher.pipeline.progress import Progress, RowDone, Warned
+from dispatcher.pipeline.pace import PaceWatch
+from dispatcher.pipeline.progress import Progress, RowDone
 from dispatcher.pipeline.queue import CampaignQueue
 from dispatcher.text import mask_digits
-
-_CALLS_TO_TRUST = 30
-"""The limiter gives the approved limit up again when three of so many calls are refused."""
 
 IN_AIR_MAX = 20
 """An agent has at most so many requests in the air: a crash puts them all in doubt, and so does an API that falls
@@ -49,8 +47,7 @@ class AgentDispatch:
         self._halt = halt
         self._on_progress = on_progress
         self._streak = Streak()
-        self._note: str | None = None
-        self._calls_at_limit = 0
+        self._pace = PaceWatch(limiter, on_progress=on_progress)
         self._failure: BaseException | None = None
         self._in_air_max = in_air_max
         self._in_air: set[asyncio.Task[None]] = set()
@@ -105,7 +102,7 @@ class AgentDispatch:
         """Deliver one recipient; what has to stop stops before anything is told, for who is told may raise."""
         if result := await self._deliveries.deliver(queue, row, slot):
             self._brake(queue, result)
-            self._tell_pace(queue.campaign)
+            self._pace.tell(queue.campaign)
             self._tell(queue, row, result)
 
     def _land(self, delivery: asyncio.Task[None]) -> None:
@@ -131,18 +128,6 @@ class AgentDispatch:
             self._halt.pull(ExitCode.STOPPED, agent_trouble + advice)
         elif campaign_trouble:
             queue.halt.pull(ExitCode.STOPPED, campaign_trouble + advice)
-
-    def _tell_pace(self, campaign: Campaign) -> None:
-        """Say once when less than the approved limit is accepted, and once when it is accepted again."""
-        agent, words = campaign.agent, channel_of(campaign).words
-        note = self._limiter.note
-        self._calls_at_limit = 0 if note else self._calls_at_limit + 1
-        if note and note != self._note:
-            self._note = note
-            self._on_progress(Warned(f"agent {agent.id}: {note}: {words.inactive_limit}", agent.id))
-        elif self._note and self._calls_at_limit == _CALLS_TO_TRUST:
-            self._note = None
-            self._on_progress(Warned(f"agent {agent.id}: {agent.limit} a second are accepted again", agent.id))
 
     def _tell(self, queue: CampaignQueue, row: ledger.DueRow, result: AttemptResult) -> None:
         """Tell who watches of an outcome that is on disk."""

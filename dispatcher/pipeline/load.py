@@ -1,16 +1,16 @@
 """From the file to the ledger: each row of a sheet is read, judged, and put where it belongs."""
 
-import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dispatcher import __version__, ledger
+from dispatcher import ledger
 from dispatcher.channels import channel_of
 from dispatcher.errors import InterruptedRunError, SheetError
-from dispatcher.models import Campaign, Recipient, Refusal, State
+from dispatcher.models import Campaign, Refusal, State
+from dispatcher.pipeline.fingerprint import find_used_columns, fingerprint
 from dispatcher.pipeline.garbage_collection import rare_collections
 
 if TYPE_CHECKING:
@@ -48,48 +48,6 @@ def doubt_sheet(refused: int, rows: int) -> str:
         f"{refused:,} of {rows:,} rows {are} refused, more than {REFUSED_MAX_SHARE:.0%}: is it the right file and "
         "column? `dispatcher check` lists them; --accept-refused sends the others"
     )
-
-
-def preview_requests(
-    campaign: Campaign, path: Path, *, today: date, row_number: int | None = None
-) -> Iterator[tuple[Recipient | Refusal, dict[str, Any] | None]]:
-    """Yield each row of the sheet, or the one asked for, with the body that would be posted for it.
-
-    Raises:
-        SheetError: the file as a whole cannot be trusted, or has no such row.
-    """
-    channel, is_found = channel_of(campaign), False
-    for row in open_sheet(campaign, path, today):
-        if row_number is not None and row.row_number != row_number:
-            continue
-        is_found = True
-        rendered = channel.render(campaign, row, today) if isinstance(row, Recipient) else None
-        yield row, rendered if isinstance(rendered, dict) else None
-    if row_number is not None and not is_found:
-        raise SheetError(f"{path}: there is no row {row_number} with anything in it")
-
-
-def find_used_columns(campaign: Campaign) -> frozenset[str]:
-    """Return the folded columns that decide what is sent to whom."""
-    texts = (campaign.recipient.to, campaign.recipient.key, *campaign.message_texts)
-    columns = {placeholder.key for text in texts for placeholder in text.placeholders}
-    return frozenset(columns.union(campaign.recipient.skip_if))
-
-
-def fingerprint(campaign: Campaign, path: Path, today: date) -> str:
-    """Identify a sheet as this campaign reads it; while it stays the same nothing has to be loaded again.
-
-    Raises:
-        SheetError: the file cannot be read.
-    """
-    texts = (campaign.recipient.key, *campaign.message_texts)
-    is_dated = any(placeholder.key == "today" for text in texts for placeholder in text.placeholders)
-    parts = [__version__, str(path.resolve()), campaign.sheet.hidden_rows, _hash_file(campaign.path), _hash_file(path)]
-    if campaign.recipient.suppress_path:
-        parts.append(_hash_file(campaign.recipient.suppress_path))
-    if is_dated:
-        parts.append(today.isoformat())
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 @rare_collections()
@@ -134,11 +92,3 @@ def load_into_ledger(
     if fingerprint(campaign, path, today) != print_now:
         raise SheetError(f"{path}: changed while it was read; save it, then run again")
     return LoadResult(load.campaign_id, report)
-
-
-def _hash_file(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise SheetError(f"{path}: cannot be read: {error.strerror}") from None

@@ -189,7 +189,7 @@ MUTANTS = (
     ),
     Mutant(
         "key without campaign",
-        "ledger/load.py",
+        "ledger/comparison.py",
         "select(recipients).where(recipients.c.campaign_id == campaign_id, recipients.c.key.in_(keys))",
         "select(recipients).where(recipients.c.key.in_(keys))",
         (_LOAD + "test_a_key_belongs_to_its_campaign",),
@@ -391,7 +391,7 @@ MUTANTS = (
     ),
     Mutant(
         "a purge forgets who was messaged",
-        "ledger/load.py",
+        "ledger/comparison.py",
         "        keys |= {hashed(key): key for key in tuple(keys)}\n",
         "        pass\n",
         ("unit/test_ledger_purge.py::test_the_promise_outlives_the_purge",),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dispatcher import ledger
+from dispatcher.ledger.comparison import classify_changes
 from dispatcher.ledger.locator import find_engine
 from dispatcher.ledger.moves import ALLOWED_MOVES
 from dispatcher.models import AttemptResult, Outcome, Recipient, Refusal, State
@@ -90,7 +91,7 @@ def classify(
     """Return what ``check`` would say of each row."""
     with ledger.open_reader(path) as reader:
         record = ledger.find_campaign(reader, CAMPAIGN)
-        return ledger.classify_changes(reader, record.id if record else None, rows, used=used)
+        return classify_changes(reader, record.id if record else None, rows, used=used)
 
 
 def campaign_id(writer: ledger.Writer, name: str = CAMPAIGN) -> int:
