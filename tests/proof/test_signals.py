@@ -61,7 +61,10 @@ def reach_lock(scene: Scene) -> Life:
     name = f"{scene.ledger_path}.lock"
 
     def is_open() -> bool:
-        return any(os.path.realpath(descriptor) == name for descriptor in folder.iterdir())
+        try:
+            return any(os.path.realpath(descriptor) == name for descriptor in folder.iterdir())
+        except FileNotFoundError:  # a file was closed between the look at the folder and the look at it
+            return False
 
     wait_until(is_open, "the run waits for the lock")
     return life
