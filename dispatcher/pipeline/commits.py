@@ -12,7 +12,7 @@ async def written(future: "Future[_T]") -> _T:
     """Wait until the ledger's writing thread has it on disk.
 
     ``asyncio.wrap_future`` would do, but it wakes the loop for every future; here all that one commit
-    settled wake it once, which is what lets a thousand sessions a second pass.
+    settled wake it once.
     """
     return await _Landings.of(asyncio.get_running_loop()).wait(future)
 

@@ -12,8 +12,8 @@ COLLECT_AFTER = 50_000
 def rare_collections() -> Iterator[None]:
     """Let the garbage collector look seldom, and never at what is there already, which is there to stay.
 
-    Rows, requests and answers hold no rings. Otherwise a fifth of the time of sending at full speed, and a quarter
-    of the time of reading a workbook, goes into looking through the same objects again.
+    Rows, requests and answers hold no rings, and looking through the same objects again takes some of the time of
+    sending at full speed and of reading a large workbook.
     """
     threshold = gc.get_threshold()
     gc.set_threshold(COLLECT_AFTER, *threshold[1:])
